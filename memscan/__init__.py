@@ -1,0 +1,72 @@
+"""Did a generative model copy its training images?
+
+The public API: :func:`detect` compares images with a source and returns a :class:`Report`;
+:func:`hash_image` gives the 64-bit hash of one image. Importing this package loads neither numpy
+nor Pillow; the first use of a name does.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from memscan.detection import detect, hash_image
+    from memscan.errors import (
+        DecodeError,
+        HashError,
+        ImageError,
+        InputError,
+        MemscanError,
+        OutputError,
+        ReadError,
+    )
+    from memscan.records import (
+        Failure,
+        Finding,
+        Match,
+        Reason,
+        Report,
+        Source,
+        Stage,
+        Thresholds,
+        Verdict,
+        View,
+    )
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "DecodeError",
+    "Failure",
+    "Finding",
+    "HashError",
+    "ImageError",
+    "InputError",
+    "Match",
+    "MemscanError",
+    "OutputError",
+    "ReadError",
+    "Reason",
+    "Report",
+    "Source",
+    "Stage",
+    "Thresholds",
+    "Verdict",
+    "View",
+    "detect",
+    "hash_image",
+]
+
+_ROOMS = {"detect": "detection", "hash_image": "detection"}
+
+
+def __getattr__(name: str) -> object:
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    room = _ROOMS.get(name, "errors" if name.endswith("Error") else "records")
+    return getattr(importlib.import_module(f"memscan.{room}"), name)
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *__all__])

@@ -1,0 +1,35 @@
+"""The command line: each command parses its options, makes one call and writes the result."""
+
+from __future__ import annotations
+
+from typing import NoReturn
+
+import click
+
+from memscan import __version__
+from memscan.cli import compare, demo, detect
+from memscan.cli.process import run_and_exit
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]}, invoke_without_command=True)
+@click.version_option(__version__, prog_name="memscan", message="%(prog)s %(version)s")
+@click.pass_context
+def memscan(context: click.Context) -> None:
+    """Did a generative model copy its training images?"""
+    if context.invoked_subcommand is None:
+        click.echo(context.get_help())
+
+
+memscan.add_command(detect.command)
+memscan.add_command(compare.command)
+memscan.add_command(demo.command)
+
+
+def run() -> NoReturn:
+    """The console script ``memscan``."""
+    run_and_exit(memscan)
+
+
+def run_detect() -> NoReturn:
+    """``python detect.py``, which is ``memscan detect``."""
+    run_and_exit(detect.command)

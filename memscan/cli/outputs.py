@@ -1,0 +1,81 @@
+"""Files that a command writes: whole or not at all."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import secrets
+from typing import Sequence
+
+from memscan.errors import InputError, OutputError
+from memscan.reports import SUFFIXES
+
+
+def format_of(path: str) -> str:
+    """The report format that the name asks for. Raises InputError for an unknown suffix."""
+    suffix = os.path.splitext(path)[1].lower()
+    if suffix not in SUFFIXES:
+        raise InputError(f"{path}: the name of an output must end in one of {', '.join(SUFFIXES)}")
+    return SUFFIXES[suffix]
+
+
+def check_writable(paths: Sequence[str]) -> None:
+    """Raise, before any work is done, for outputs that could not be written in the end."""
+    real_paths = [os.path.realpath(path) for path in paths]
+    for path, real in zip(paths, real_paths):
+        format_of(path)
+        if real_paths.count(real) > 1:
+            raise InputError(f"{path}: given twice as an output")
+        if os.path.isdir(real):
+            raise OutputError(f"{path}: cannot be written, it is a directory")
+        if os.path.exists(real) and not os.access(real, os.W_OK):
+            raise OutputError(f"{path}: cannot be written, permission denied")
+        if _replaceable(real):
+            trial = _temporary_name(real)
+            try:
+                os.close(os.open(trial, os.O_WRONLY | os.O_CREAT | os.O_EXCL))
+                os.unlink(trial)
+            except OSError as error:
+                raise _unwritable(path, error) from error
+
+
+def write_whole(path: str, text: str) -> None:
+    """Write the text as UTF-8. Raises OutputError and leaves what was there before."""
+    real = os.path.realpath(path)
+    try:
+        if _replaceable(real):
+            _write_and_rename(real, text.encode("utf-8"))
+        else:  # a device or a pipe is written to, never replaced
+            with open(real, "wb") as file:
+                file.write(text.encode("utf-8"))
+    except OSError as error:
+        raise _unwritable(path, error) from error
+
+
+def _replaceable(real: str) -> bool:
+    return os.path.isfile(real) or not os.path.exists(real)
+
+
+def _write_and_rename(real: str, data: bytes) -> None:
+    temporary = _temporary_name(real)
+    try:
+        with open(temporary, "xb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        if os.path.exists(real):
+            os.chmod(temporary, os.stat(real).st_mode & 0o777)
+        os.replace(temporary, real)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            os.unlink(temporary)
+        raise
+
+
+def _temporary_name(real: str) -> str:
+    directory, name = os.path.split(real)
+    return os.path.join(directory, f".{name[:100]}.{secrets.token_hex(4)}.tmp")
+
+
+def _unwritable(path: str, error: OSError) -> OutputError:
+    return OutputError(f"{path}: cannot be written, so no report is there: {error.strerror}")

@@ -1,0 +1,36 @@
+"""A progress bar on stderr, with the rate and the time left."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+from typing import Iterator
+
+from memscan.records import Progress
+
+
+@contextlib.contextmanager
+def progress_bars(wanted: bool) -> Iterator[Progress | None]:
+    """A callback that draws one bar per phase; None where stderr is no terminal."""
+    if not wanted or sys.stderr is None or not sys.stderr.isatty():
+        yield None
+        return
+    from tqdm import tqdm  # only a scan on a terminal pays for it
+
+    bar = tqdm(disable=True)
+    phase_shown = ""
+
+    def show(phase: str, done: int, total: int) -> None:
+        nonlocal bar, phase_shown
+        if phase != phase_shown:
+            bar.close()
+            bar = tqdm(
+                desc=f"Hashing {phase}", total=total, unit="img", leave=False, dynamic_ncols=True
+            )
+            phase_shown = phase
+        bar.update(done - bar.n)
+
+    try:
+        yield show
+    finally:
+        bar.close()

@@ -1,0 +1,63 @@
+"""How work is spread over this machine's cores."""
+
+from __future__ import annotations
+
+import collections
+import itertools
+import os
+import threading
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Callable, Iterable, Iterator, TypeVar
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+CHUNK = 16
+"""Items that a worker takes at a time: few enough that a worker told to stop does so at once."""
+
+_CHUNKS_IN_FLIGHT = 4  # per worker: enough to keep it busy, few enough for any number of items
+
+
+def available_cores() -> int:
+    """The number of cores that this process may use."""
+    affinity = getattr(os, "sched_getaffinity", None)
+    return len(affinity(0)) if affinity else os.cpu_count() or 1
+
+
+def map_in_order(
+    function: Callable[[Item], Result], items: Iterable[Item], jobs: int | None = None
+) -> Iterator[Result]:
+    """Yield ``function(item)`` for each item, in the order of the items, computed by threads.
+
+    Threads, because Pillow lets go of the interpreter lock while it decodes and resizes. ``jobs``
+    is their number (all cores by default). The caller's thread only waits, so that an interrupt
+    reaches it at once; when it stops early, workers end after the item that they are at.
+    """
+    workers = jobs or available_cores()
+    stopped = threading.Event()
+
+    def work(chunk: list[Item]) -> list[Result]:
+        return [function(item) for item in chunk if not stopped.is_set()]
+
+    pool = ThreadPoolExecutor(workers)
+    chunks = _chunks(items)
+    in_flight: collections.deque[Future[list[Result]]] = collections.deque()
+    try:
+        for chunk in itertools.islice(chunks, workers * _CHUNKS_IN_FLIGHT):
+            in_flight.append(pool.submit(work, chunk))
+        while in_flight:
+            results = in_flight.popleft().result()
+            for chunk in itertools.islice(chunks, 1):
+                in_flight.append(pool.submit(work, chunk))
+            yield from results
+    finally:
+        stopped.set()
+        for future in in_flight:
+            future.cancel()
+        pool.shutdown(wait=False)
+
+
+def _chunks(items: Iterable[Item]) -> Iterator[list[Item]]:
+    rest = iter(items)
+    while chunk := list(itertools.islice(rest, CHUNK)):
+        yield chunk

@@ -1,0 +1,66 @@
+"""Exact nearest neighbours of packed 64-bit hashes under the Hamming distance. numpy only."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+Hashes = npt.NDArray[np.uint64]
+Distances = npt.NDArray[np.uint8]
+Positions = npt.NDArray[np.int64]
+
+BLOCK = 1 << 15
+"""Hashes compared at a time: 256 KiB, which stays in a core's second-level cache."""
+
+NO_DISTANCE = 255
+"""Stands where there is no neighbour, together with position -1."""
+
+
+def distances(hashes: Hashes, hash: np.uint64) -> Distances:
+    """The number of bits (0 to 64) in which ``hash`` differs from each of ``hashes``."""
+    return _popcount(hashes ^ hash)
+
+
+def nearest(
+    targets: Hashes, sources: Hashes, count: int = 1, excluded: Positions | None = None
+) -> tuple[Positions, Distances]:
+    """The ``count`` closest sources of each target, the closest first.
+
+    ``targets`` has shape (M,) and ``sources`` (N,); ``excluded``, of shape (M,), names for each
+    target one position in ``sources`` to leave out, or -1. Returns the positions (int64) and the
+    distances (uint8), both of shape (M, count). Of equal distances the lower position comes
+    first. Where there are fewer sources than ``count``, the rest is -1 and NO_DISTANCE.
+    """
+    if count < 1:
+        raise ValueError("count must be at least 1")
+    positions = np.full((len(targets), count), -1, np.int64)
+    closest = np.full((len(targets), count), NO_DISTANCE, np.uint8)
+    for start in range(0, len(sources), BLOCK):
+        block = sources[start : start + BLOCK]
+        for row, target in enumerate(targets):
+            found = distances(block, target)
+            if excluded is not None and 0 <= excluded[row] - start < len(block):
+                found[excluded[row] - start] = NO_DISTANCE
+            worst = closest[row, -1]
+            if found.min() >= worst:
+                continue
+            # Strictly closer only: a later source never displaces an earlier one at its distance.
+            better = np.flatnonzero(found < worst)
+            merged = np.concatenate([closest[row], found[better]])
+            order = np.argsort(merged, kind="stable")[:count]
+            closest[row] = merged[order]
+            positions[row] = np.concatenate([positions[row], better + start])[order]
+    return positions, closest
+
+
+_BITS_OF_16 = np.array([bin(value).count("1") for value in range(1 << 16)], np.uint8)
+
+
+def _popcount_by_table(words: Hashes) -> Distances:
+    """The number of set bits in each word, for numpy before 2.0, which has no bitwise_count."""
+    quarters = np.ascontiguousarray(words).view(np.uint16).reshape((*words.shape, 4))
+    counts: Distances = _BITS_OF_16[quarters].sum(axis=-1, dtype=np.uint8)
+    return counts
+
+
+_popcount = getattr(np, "bitwise_count", _popcount_by_table)

@@ -1,0 +1,157 @@
+"""The values that flow through a scan, from the file that was found to the report.
+
+All are immutable. Paths are ``str`` as the user gave them, joined with the rest; names that are
+not UTF-8 hold surrogate escapes (PEP 383), and only :mod:`memscan.reports` makes them printable.
+"""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass
+from typing import Callable
+
+Progress = Callable[[str, int, int], None]
+"""Called as ``progress(phase, done, total)``, from the thread that called the library."""
+
+
+class Verdict(enum.Enum):
+    """What the closest distance says about a target."""
+
+    IDENTICAL = "Identical"
+    NEAR_DUPLICATE = "Near-Duplicate"
+    DISTINCT = "Distinct"
+
+
+class Reason(enum.Enum):
+    """Why a person should look at a finding, whatever its verdict."""
+
+    BORDERLINE = "borderline"
+    LOW_INFORMATION = "low-information"
+
+
+class Stage(enum.Enum):
+    """Where an image was lost."""
+
+    READ = "read"
+    DECODE = "decode"
+    HASH = "hash"
+
+
+class View(enum.Enum):
+    """The rendering of an image that was hashed."""
+
+    FULL = "full"
+
+
+@dataclass(frozen=True)
+class HashedImage:
+    """One image reduced to what a scan keeps of it.
+
+    ``hash`` is the 64-bit hash with bit 0 of the row-major bit matrix as its most significant
+    bit, so that ``f"{hash:016x}" == str(imagehash.phash(image))``.
+    """
+
+    hash: int
+    low_information: bool
+
+
+@dataclass(frozen=True)
+class Failure:
+    """An image that could not be hashed, or a directory that could not be listed."""
+
+    path: str
+    stage: Stage
+    message: str
+    is_directory: bool = False
+
+
+@dataclass(frozen=True)
+class Match:
+    """One source image, with its distance in bits (0 to 64) from the target."""
+
+    source: str
+    hash: int
+    distance: int
+    view: View = View.FULL
+
+
+@dataclass(frozen=True)
+class Finding:
+    """A target, its closest matches in rising distance, and the judgement on them.
+
+    ``matches`` holds at least one match.
+    """
+
+    target: str
+    hash: int
+    verdict: Verdict
+    reasons: tuple[Reason, ...]
+    matches: tuple[Match, ...]
+
+    @property
+    def distance(self) -> int:
+        """The distance in bits of the closest match."""
+        return self.matches[0].distance
+
+    @property
+    def review(self) -> bool:
+        """Whether a person should look at this finding."""
+        return bool(self.reasons)
+
+
+@dataclass(frozen=True)
+class Thresholds:
+    """The largest distances, inclusive and in bits, of a near-duplicate and of a borderline."""
+
+    near: int = 5
+    distinct: int = 10
+
+
+@dataclass(frozen=True)
+class Source:
+    """One path given as a source, and the image files it added to the scan."""
+
+    path: str
+    found: int
+
+
+@dataclass(frozen=True)
+class Report:
+    """All that a scan found out. The same inputs make an equal report.
+
+    ``targets`` are the paths as given, ``findings`` the judged images in the order of the
+    targets. Every image that was found is in ``findings``, in ``hashed``, or a failure.
+    """
+
+    version: str
+    encoder: str
+    libraries: dict[str, str]
+    thresholds: Thresholds
+    targets: tuple[str, ...]
+    sources: tuple[Source, ...]
+    hashed: int
+    findings: tuple[Finding, ...]
+    target_failures: tuple[Failure, ...]
+    source_failures: tuple[Failure, ...]
+    targets_in_source: tuple[str, ...] = ()
+
+    @property
+    def failures(self) -> tuple[Failure, ...]:
+        """Whatever could not be read: first among the targets, then in the source."""
+        return self.target_failures + self.source_failures
+
+    @property
+    def found(self) -> int:
+        """The number of image files found in all sources, readable or not."""
+        return sum(source.found for source in self.sources)
+
+    @property
+    def single_file(self) -> str | None:
+        """The target, if the scan was for one image file and not for a directory."""
+        if len(self.targets) == 1 and [f.target for f in self.findings] == list(self.targets):
+            return self.targets[0]
+        return None
+
+    def count(self, verdict: Verdict) -> int:
+        """The number of targets with this verdict."""
+        return sum(finding.verdict is verdict for finding in self.findings)

@@ -1,0 +1,88 @@
+"""The report as CSV: one row per target and match, then one per failure.
+
+Safe to open in a spreadsheet: a cell that would be taken for a formula begins with an apostrophe,
+and nothing unprintable is written. Where that changes a path, its bytes stand in base64 in the
+last columns.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+from typing import Iterator
+
+from memscan.records import Failure, Finding, Match, Report
+from memscan.reports.names import base64_bytes, inert
+
+COLUMNS = (
+    "target",
+    "rank",
+    "source",
+    "distance",
+    "view",
+    "verdict",
+    "review",
+    "reasons",
+    "target_hash",
+    "source_hash",
+    "failed_stage",
+    "failure",
+    "target_base64",
+    "source_base64",
+)
+
+_FORMULA_STARTS = ("=", "+", "-", "@")
+
+
+def render(report: Report, verbose: bool = False) -> str:
+    """The whole report; ``verbose`` changes nothing, since each failure has its row anyway."""
+    text = io.StringIO()
+    table = csv.DictWriter(text, COLUMNS, restval="", lineterminator="\n")
+    table.writeheader()
+    table.writerows(_rows(report))
+    return text.getvalue()
+
+
+def _rows(report: Report) -> Iterator[dict[str, object]]:
+    for finding in report.findings:
+        for rank, match in enumerate(finding.matches, start=1):
+            yield _match_row(finding, rank, match)
+    for role, failures in (
+        ("target", report.target_failures),
+        ("source", report.source_failures),
+    ):
+        for failure in failures:
+            yield _failure_row(role, failure)
+
+
+def _match_row(finding: Finding, rank: int, match: Match) -> dict[str, object]:
+    return {
+        **_path("target", finding.target),
+        **_path("source", match.source),
+        "rank": rank,
+        "distance": match.distance,
+        "view": match.view.value,
+        "verdict": finding.verdict.value,
+        "review": "true" if finding.review else "false",
+        "reasons": " ".join(reason.value for reason in finding.reasons),
+        "target_hash": f"{finding.hash:016x}",
+        "source_hash": f"{match.hash:016x}",
+    }
+
+
+def _failure_row(role: str, failure: Failure) -> dict[str, object]:
+    return {
+        **_path(role, failure.path),
+        "failed_stage": failure.stage.value,
+        "failure": _cell(failure.message),
+    }
+
+
+def _path(column: str, path: str) -> dict[str, object]:
+    cell = _cell(path)
+    return {column: cell, f"{column}_base64": "" if cell == path else base64_bytes(path)}
+
+
+def _cell(text: str) -> str:
+    shown = inert(text)
+    return "'" + shown if shown.startswith(_FORMULA_STARTS) else shown

@@ -1,0 +1,32 @@
+"""The report as JSON Lines: one finding or failure a line, a summary last.
+
+Each line is an object with a ``type`` and the fields that the JSON document has there; the
+summary also says what made the report and what the source was.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any, Iterator
+
+from memscan.records import Report
+from memscan.reports import json_document
+
+
+def render(report: Report, verbose: bool = False) -> str:
+    """The whole report; ``verbose`` changes nothing, since each failure has its line anyway."""
+    return "".join(json.dumps(line) + "\n" for line in _lines(report))
+
+
+def _lines(report: Report) -> Iterator[dict[str, Any]]:
+    for finding in report.findings:
+        yield {"type": "finding", **json_document.finding(finding)}
+    for failure in report.failures:
+        yield {"type": "failure", **json_document.failure(failure)}
+    yield {
+        "type": "summary",
+        "schema_version": json_document.SCHEMA_VERSION,
+        "tool": json_document.tool(report),
+        "source": json_document.source(report),
+        **json_document.summary(report),
+    }

@@ -1,0 +1,80 @@
+"""The report as a person reads it in a terminal."""
+
+from __future__ import annotations
+
+import os
+from typing import Iterator, Sequence
+
+from memscan.records import Failure, Finding, Reason, Report, Verdict
+from memscan.reports.names import inert
+
+RULE = "-" * 40
+
+_SENTENCES = {
+    Verdict.IDENTICAL: "Identical (Statistically Identical Images)",
+    Verdict.NEAR_DUPLICATE: "Near-Duplicate (High Probability of Memorization)",
+    Verdict.DISTINCT: "Distinct (No Evidence of Memorization)",
+}
+_INCONCLUSIVE = "Distinct (Inconclusive: Review Recommended)"
+
+
+def render(report: Report, verbose: bool = False) -> str:
+    """The whole report; ``verbose`` names each source image that could not be read."""
+    return "\n".join(_lines(report, verbose)) + "\n"
+
+
+def verdict_lines(verdict: Verdict, reasons: Sequence[Reason]) -> Iterator[str]:
+    """The verdict in words and, where there is one, the reason for a review that it leaves out."""
+    borderline = Reason.BORDERLINE in reasons
+    yield "Verdict: " + (_INCONCLUSIVE if borderline else _SENTENCES[verdict])
+    others = [reason.value for reason in reasons if reason is not Reason.BORDERLINE]
+    if others:
+        yield "Review: " + ", ".join(others)
+
+
+def failure_line(failure: Failure) -> str:
+    """Which path failed and why, in one line."""
+    return f"{inert(failure.path)}: {inert(failure.message)}"
+
+
+def _lines(report: Report, verbose: bool) -> Iterator[str]:
+    yield "Scanning source directory..."
+    for source in report.sources:
+        yield f"[+] Found {source.found} images in {inert(source.path)}"
+    yield from _unread(report.source_failures, verbose)
+    for finding in report.findings:
+        name = finding.target
+        yield ""
+        yield f"Analyzing target: {inert(os.path.basename(name) if report.single_file else name)}"
+        yield RULE
+        yield from _block(finding)
+    if report.target_failures:
+        yield ""
+        yield f"[!] Could not read {len(report.target_failures)} targets:"
+        for failure in report.target_failures:
+            yield f"    {failure_line(failure)}"
+
+
+def _unread(failures: Sequence[Failure], verbose: bool) -> Iterator[str]:
+    directories = sum(failure.is_directory for failure in failures)
+    hint = ":" if verbose else " (--verbose lists them)"
+    for count, things in (
+        (len(failures) - directories, "images"),
+        (directories, "directories"),
+    ):
+        if count:
+            yield f"[!] Could not read {count} {things}{hint}"
+            if verbose:
+                for failure in failures:
+                    if failure.is_directory == (things == "directories"):
+                        yield f"    {failure_line(failure)}"
+
+
+def _block(finding: Finding) -> Iterator[str]:
+    closest = finding.matches[0]
+    yield "Closest Match Found:"
+    yield f"File: {inert(closest.source)}"
+    yield f"Distance: {closest.distance}"
+    for rank, match in enumerate(finding.matches[1:], start=2):
+        yield f"{rank}. File: {inert(match.source)} Distance: {match.distance}"
+    yield from verdict_lines(finding.verdict, finding.reasons)

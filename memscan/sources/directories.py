@@ -1,0 +1,189 @@
+"""Image files in directories of the file system."""
+
+from __future__ import annotations
+
+import fnmatch
+import functools
+import os
+from dataclasses import dataclass
+from typing import Callable, Sequence
+
+from memscan.decode import SUFFIXES, looks_like_image
+from memscan.errors import InputError
+from memscan.records import Failure, Stage
+
+
+@dataclass(frozen=True)
+class Listing:
+    """The image files at one path, in bytewise order, and the directories that were not listed.
+
+    ``linked`` holds those of ``paths`` whose last component is a symbolic link.
+    """
+
+    root: str
+    paths: tuple[str, ...]
+    failures: tuple[Failure, ...] = ()
+    linked: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True)
+class Selection:
+    """Which files of a directory belong to a scan.
+
+    ``exclude`` holds shell patterns for the path below the directory, with ``/`` between its
+    parts; ``*`` matches ``/`` too, and a directory that matches is not entered.
+    """
+
+    recursive: bool = False
+    exclude: tuple[str, ...] = ()
+    follow_symlinks: bool = False
+
+    def excludes(self, below: str) -> bool:
+        """Whether the path below the given directory matches one of the patterns."""
+        return any(fnmatch.fnmatchcase(below, pattern) for pattern in self.exclude)
+
+
+def find_images(root: str, selection: Selection) -> Listing:
+    """List the image files at ``root``: the file itself, or those in the directory.
+
+    In a directory, files whose name begins with a dot are passed over, and so are those with a
+    suffix that is not in SUFFIXES; files without a suffix are recognised by their first bytes.
+    Raises InputError if there is nothing at ``root`` or it is a directory that cannot be listed.
+    """
+    if not os.path.isdir(root):
+        if not os.path.lexists(root):
+            raise InputError(f"{root}: there is no such file or directory")
+        return Listing(root, (root,), linked=frozenset([root] if os.path.islink(root) else []))
+    walk = _Walk(root, selection)
+    walk.run()
+    if walk.failures and walk.failures[0].path == root:
+        raise InputError(f"{root}: {walk.failures[0].message}")
+    return Listing(
+        root,
+        tuple(sorted(walk.paths, key=os.fsencode)),
+        tuple(sorted(walk.failures, key=lambda failure: os.fsencode(failure.path))),
+        frozenset(walk.linked),
+    )
+
+
+def count_once(listings: Sequence[Listing]) -> list[Listing]:
+    """The listings without the files that they share: each stays where it comes first.
+
+    Two paths are one file if they are the same after resolving symbolic links; hard links are
+    files of their own.
+    """
+    if len(listings) == 1 and not listings[0].linked:
+        return list(listings)
+    identify = _identifier()
+    seen: set[str] = set()
+    kept: list[Listing] = []
+    for listing in listings:
+        paths = []
+        for path in listing.paths:
+            identity = identify(path, path in listing.linked)
+            if identity not in seen:
+                seen.add(identity)
+                paths.append(path)
+        kept.append(Listing(listing.root, tuple(paths), listing.failures, listing.linked))
+    return kept
+
+
+def same_files(wanted: Sequence[str], listings: Sequence[Listing]) -> dict[str, str]:
+    """Of the paths ``wanted``, those that name a listed file: a mapping to its listed path."""
+    identify = _identifier()
+    by_identity: dict[str, list[str]] = {}
+    for path in wanted:
+        by_identity.setdefault(identify(path, os.path.islink(path)), []).append(path)
+    names = {os.path.basename(identity) for identity in by_identity}
+    found: dict[str, str] = {}
+    for listing in listings:
+        for path in listing.paths:
+            is_link = path in listing.linked
+            if is_link or os.path.basename(path) in names:
+                for match in by_identity.get(identify(path, is_link), ()):
+                    found.setdefault(match, path)
+    return found
+
+
+def _identifier() -> Callable[[str, bool], str]:
+    """A function from (path, is a link) to the path with its symbolic links resolved.
+
+    It looks up each directory once; make a new one for each use, since links can change.
+    """
+    real_directory = functools.lru_cache(maxsize=4096)(os.path.realpath)
+
+    def identify(path: str, is_link: bool) -> str:
+        if is_link:
+            return os.path.realpath(path)
+        directory, name = os.path.split(path)
+        return os.path.join(real_directory(directory), name)
+
+    return identify
+
+
+class _Walk:
+    """One pass over a directory tree; real directories come before those behind links."""
+
+    def __init__(self, root: str, selection: Selection) -> None:
+        self.root = root
+        self.selection = selection
+        self.paths: list[str] = []
+        self.linked: list[str] = []
+        self.failures: list[Failure] = []
+        self._directories: list[tuple[str, str]] = [(root, "")]
+        self._links: list[tuple[str, str]] = []
+        self._entered: set[str] = set()
+
+    def run(self) -> None:
+        while self._directories or self._links:
+            if not self._directories:
+                self._links.sort(key=lambda pair: os.fsencode(pair[0]), reverse=True)
+                self._directories.append(self._links.pop())
+            self._list(*self._directories.pop())
+
+    def _list(self, directory: str, below: str) -> None:
+        if self.selection.follow_symlinks:
+            real = os.path.realpath(directory)
+            if real in self._entered:
+                return
+            self._entered.add(real)
+        try:
+            with os.scandir(directory) as entries:
+                for entry in entries:
+                    self._take(entry, os.path.join(directory, entry.name), below + entry.name)
+        except OSError as error:
+            message = f"the directory cannot be listed: {error.strerror}"
+            self.failures.append(Failure(directory, Stage.READ, message, is_directory=True))
+
+    def _take(self, entry: os.DirEntry[str], path: str, below: str) -> None:
+        if entry.name.startswith("."):
+            return
+        if self.selection.exclude and self.selection.excludes(below.replace(os.sep, "/")):
+            return
+        if _is_directory(entry):
+            if self.selection.recursive and entry.is_symlink():
+                if self.selection.follow_symlinks:
+                    self._links.append((path, below + os.sep))
+            elif self.selection.recursive:
+                self._directories.append((path, below + os.sep))
+            return
+        suffix = os.path.splitext(entry.name)[1].lower()
+        if suffix in SUFFIXES or (not suffix and looks_like_image(path)):
+            self.paths.append(path)
+            if entry.is_symlink():
+                self.linked.append(path)
+
+
+def _is_directory(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:  # a link to itself, or into a directory that cannot be searched
+        return False
+
+
+def count_deeper(root: str, selection: Selection) -> int | None:
+    """How many images a recursive scan of the directory would find; None where it was one."""
+    if selection.recursive or not os.path.isdir(root):
+        return None
+    deeper = Selection(True, selection.exclude, selection.follow_symlinks)
+    return len(find_images(root, deeper).paths)

@@ -1,0 +1,53 @@
+"""From a distance to a verdict, and from findings to a gate."""
+
+from __future__ import annotations
+
+import enum
+
+from memscan.errors import InputError
+from memscan.records import Finding, Reason, Thresholds, Verdict
+
+HASH_BITS = 64
+
+
+class Level(enum.Enum):
+    """What a release pipeline refuses; each level includes the ones before it."""
+
+    IDENTICAL = "identical"
+    NEAR_DUPLICATE = "near-duplicate"
+    REVIEW = "review"
+
+
+def check(thresholds: Thresholds) -> None:
+    """Raise InputError unless ``0 <= near <= distinct <= 64``."""
+    if not 0 <= thresholds.near <= thresholds.distinct <= HASH_BITS:
+        raise InputError(
+            f"the near threshold ({thresholds.near}) must not be greater than the distinct "
+            f"threshold ({thresholds.distinct}), and both lie between 0 and {HASH_BITS}"
+        )
+
+
+def judge(distance: int, thresholds: Thresholds) -> Verdict:
+    """The verdict on a target whose closest source image is ``distance`` bits away."""
+    if distance == 0:
+        return Verdict.IDENTICAL
+    if distance <= thresholds.near:
+        return Verdict.NEAR_DUPLICATE
+    return Verdict.DISTINCT
+
+
+def is_borderline(distance: int, thresholds: Thresholds) -> bool:
+    """Whether the distance lies above the near threshold but not above the distinct one."""
+    return thresholds.near < distance <= thresholds.distinct
+
+
+def reaches(finding: Finding, level: Level) -> bool:
+    """Whether a gate set to ``level`` must stop at this finding.
+
+    A pair that only lacks detail is no proof of a copy: it reaches ``REVIEW`` and nothing below.
+    """
+    if level is Level.REVIEW and finding.review:
+        return True
+    if Reason.LOW_INFORMATION in finding.reasons or finding.verdict is Verdict.DISTINCT:
+        return False
+    return level is not Level.IDENTICAL or finding.verdict is Verdict.IDENTICAL
