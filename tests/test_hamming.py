@@ -1,0 +1,113 @@
+from __future__ import annotations
+
+from typing import Any, Callable
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from memscan import hamming
+
+words = st.integers(0, 2**64 - 1)
+close_words = st.integers(0, 7)  # few values, so that distances tie
+
+
+def plain_nearest(target: int, sources: list[int], count: int) -> list[tuple[int, int]]:
+    """The oracle: every distance, sorted by distance and then by position."""
+    pairs = [(bin(target ^ source).count("1"), row) for row, source in enumerate(sources)]
+    return [(row, distance) for distance, row in sorted(pairs)[:count]]
+
+
+@pytest.fixture(params=["bitwise_count", "table"])
+def popcount(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Run a test with numpy's own popcount and with the one for numpy before 2.0."""
+    way: str = request.param
+    if way == "table":
+        monkeypatch.setattr(hamming, "_popcount", hamming._popcount_by_table)
+    elif not hasattr(np, "bitwise_count"):
+        pytest.skip("numpy before 2.0 has no bitwise_count")
+    return way
+
+
+@pytest.fixture
+def small_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(hamming, "BLOCK", 3)
+
+
+def as_pairs(positions: Any, distances: Any) -> list[tuple[int, int]]:
+    return [(int(p), int(d)) for p, d in zip(positions, distances)]
+
+
+@pytest.mark.usefixtures("popcount")
+def test_distances_are_counts_of_differing_bits() -> None:
+    sources = np.array([0, 1, 2**63, 2**64 - 1], np.uint64)
+    assert hamming.distances(sources, np.uint64(0)).tolist() == [0, 1, 1, 64]
+    assert hamming.distances(sources, np.uint64(0)).dtype == np.uint8
+
+
+def check_against_the_oracle(targets: list[int], sources: list[int], count: int) -> None:
+    positions, distances = hamming.nearest(
+        np.array(targets, np.uint64), np.array(sources, np.uint64), count
+    )
+    assert positions.shape == distances.shape == (len(targets), count)
+    for row, target in enumerate(targets):
+        expected = plain_nearest(target, sources, count)
+        missing = [(-1, hamming.NO_DISTANCE)] * (count - len(expected))
+        assert as_pairs(positions[row], distances[row]) == expected + missing
+
+
+@pytest.mark.parametrize("way", ["bitwise_count", "table"])
+@pytest.mark.parametrize("block", [1, 3, 1 << 15])
+@settings(deadline=None, max_examples=60)
+@given(
+    targets=st.lists(words | close_words, max_size=4),
+    sources=st.lists(words | close_words, max_size=12),
+    count=st.integers(1, 14),
+)
+def test_nearest_is_the_plain_search(
+    way: str, block: int, targets: list[int], sources: list[int], count: int
+) -> None:
+    if way == "bitwise_count" and not hasattr(np, "bitwise_count"):
+        pytest.skip("numpy before 2.0 has no bitwise_count")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(hamming, "BLOCK", block)
+        if way == "table":
+            patch.setattr(hamming, "_popcount", hamming._popcount_by_table)
+        check_against_the_oracle(targets, sources, count)
+
+
+def test_nearest_over_many_blocks_is_the_plain_search() -> None:
+    generator = np.random.default_rng(0)
+    sources = generator.integers(0, 2**64, 3 * hamming.BLOCK + 5, dtype=np.uint64)
+    targets = [int(sources[hamming.BLOCK + 7]) ^ 0b11, int(sources[-1]), 0]
+    check_against_the_oracle(targets, sources.tolist(), 5)
+
+
+@pytest.mark.usefixtures("small_blocks")
+def test_of_equal_distances_the_lower_position_comes_first() -> None:
+    sources = np.array([7, 1, 7, 2, 7, 4, 7], np.uint64)
+    positions, distances = hamming.nearest(np.array([0], np.uint64), sources, 4)
+    assert as_pairs(positions[0], distances[0]) == [(1, 1), (3, 1), (5, 1), (0, 3)]
+
+
+@pytest.mark.usefixtures("small_blocks")
+@pytest.mark.parametrize("own", range(5))
+def test_an_excluded_source_is_never_a_neighbour(own: int) -> None:
+    sources = np.zeros(5, np.uint64)
+    targets, excluded = np.zeros(2, np.uint64), np.array([own, -1])
+    positions, distances = hamming.nearest(targets, sources, 5, excluded)
+    assert positions[0].tolist() == [row for row in range(5) if row != own] + [-1]
+    assert distances[0].tolist() == [0] * 4 + [hamming.NO_DISTANCE]
+    assert positions[1].tolist() == list(range(5))
+
+
+def test_a_count_of_none_is_refused() -> None:
+    with pytest.raises(ValueError, match="at least 1"):
+        hamming.nearest(np.zeros(1, np.uint64), np.zeros(1, np.uint64), 0)
+
+
+@given(values=st.lists(words, min_size=1, max_size=50))
+def test_the_table_counts_bits(values: list[int]) -> None:
+    table: Callable[[Any], Any] = hamming._popcount_by_table
+    assert table(np.array(values, np.uint64)).tolist() == [bin(v).count("1") for v in values]
