@@ -154,6 +154,8 @@ def _list(paths: Sequence[str], selection: Selection, role: str) -> list[Listing
     """The image files at each path, every file once. Raises InputError for a path without any."""
     if not paths:
         raise InputError(f"no {role} was given")
+    if "" in paths:
+        raise InputError(f"an empty path was given as a {role}")
     listings = [find_images(path, selection) for path in paths]
     for listing in listings:
         if not listing.paths:

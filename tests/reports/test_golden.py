@@ -1,0 +1,156 @@
+"""Each format, byte for byte. To accept a change: MEMSCAN_ACCEPT=1 pytest tests/reports."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from memscan.records import (
+    Failure,
+    Finding,
+    Match,
+    Reason,
+    Report,
+    Source,
+    Stage,
+    Thresholds,
+    Verdict,
+)
+from memscan.reports import FORMATS, SUFFIXES, comparison, render
+
+GOLDEN = Path(__file__).parent / "golden"
+
+ONE_TARGET = Report(
+    version="1.2.3",
+    encoder="phash-64 decode=exact Pillow=1 imagehash=2",
+    libraries={"Pillow": "1.0", "imagehash": "2.0", "numpy": "3.0"},
+    thresholds=Thresholds(),
+    targets=("./generated_images/sample_01.png",),
+    sources=(Source("./training_data/", 5000),),
+    hashed=5000,
+    findings=(
+        Finding(
+            "./generated_images/sample_01.png",
+            0x8F00000000000001,
+            Verdict.NEAR_DUPLICATE,
+            (),
+            (Match("./training_data/class_A/img_402.jpg", 0x8F0000000000000E, 4),),
+        ),
+    ),
+    target_failures=(),
+    source_failures=(),
+)
+
+HOSTILE = "train/\x1b[31m\u202e\n.png"
+NOT_UTF8 = "train/caf\udce9.png"
+FORMULA = '=HYPERLINK("http://x","y").png'
+
+MANY_TARGETS = Report(
+    version="1.2.3",
+    encoder="phash-64 decode=exact Pillow=1 imagehash=2",
+    libraries={"Pillow": "1.0", "imagehash": "2.0", "numpy": "3.0"},
+    thresholds=Thresholds(4, 12),
+    targets=("generated", FORMULA),
+    sources=(Source("train", 7), Source("caf\udce9", 2)),
+    hashed=7,
+    findings=(
+        Finding(
+            "generated/a.png",
+            0,
+            Verdict.IDENTICAL,
+            (Reason.LOW_INFORMATION,),
+            (Match(HOSTILE, 0, 0), Match(NOT_UTF8, 3, 2), Match("train/é.png", 255, 8)),
+        ),
+        Finding(
+            'generated/b,"c".png', 2**64 - 1, Verdict.IDENTICAL, (), (Match("train/d.png", 7, 0),)
+        ),
+        Finding(
+            "generated/e.png", 5, Verdict.DISTINCT, (Reason.BORDERLINE,), (Match("+1.png", 6, 8),)
+        ),
+        Finding(
+            NOT_UTF8,
+            5,
+            Verdict.DISTINCT,
+            (Reason.BORDERLINE, Reason.LOW_INFORMATION),
+            (Match("-1.png", 6, 10),),
+        ),
+        Finding(FORMULA, 5, Verdict.DISTINCT, (), (Match("@x.png", 6, 30),)),
+    ),
+    target_failures=(Failure("generated/broken.png", Stage.DECODE, "the file is empty"),),
+    source_failures=(
+        Failure("train/locked", Stage.READ, "the directory cannot be listed: no", True),
+        Failure(HOSTILE + "2", Stage.DECODE, "truncated\x1b[0m"),
+        Failure("=cmd.png", Stage.HASH, "=images of mode LAB have no grey version"),
+    ),
+)
+
+CASES = {"one": ONE_TARGET, "many": MANY_TARGETS}
+ENDINGS = {format: suffix for suffix, format in SUFFIXES.items()}
+
+
+@pytest.mark.parametrize("case", CASES)
+@pytest.mark.parametrize("format", FORMATS)
+@pytest.mark.parametrize("verbose", [False, True])
+def test_the_report_is_as_accepted(case: str, format: str, verbose: bool) -> None:
+    mark = "_verbose" if verbose and format == "text" and case == "many" else ""
+    path = GOLDEN / f"{case}{mark}{ENDINGS[format]}"
+    rendered = render(CASES[case], format, verbose=verbose)
+    if os.environ.get("MEMSCAN_ACCEPT"):
+        path.write_bytes(rendered.encode())
+    assert rendered.encode() == path.read_bytes()
+
+
+@pytest.mark.parametrize("case", CASES)
+@pytest.mark.parametrize("format", FORMATS)
+def test_no_format_lets_a_name_reach_the_terminal(case: str, format: str) -> None:
+    for line in render(CASES[case], format, verbose=True).split("\n"):
+        assert line.isprintable()
+
+
+def without_comparison(report: dict[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in report.items() if key not in ("type", "schema_version")}
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_json_lines_hold_what_the_document_holds(case: str) -> None:
+    document = json.loads(render(CASES[case], "json"))
+    lines = [json.loads(line) for line in render(CASES[case], "jsonl").splitlines()]
+    by_type: dict[str, list[dict[str, Any]]] = {}
+    for line in lines:
+        by_type.setdefault(line["type"], []).append(without_comparison(line))
+    assert by_type["finding"] == document["findings"]
+    assert by_type.get("failure", []) == document["failures"]
+    (summary,) = by_type["summary"]
+    assert summary == {
+        **document["summary"],
+        "tool": document["tool"],
+        "source": document["source"],
+    }
+    assert lines[-1]["type"] == "summary"
+
+
+def test_the_document_counts_every_image_found() -> None:
+    source = json.loads(render(MANY_TARGETS, "json"))["source"]
+    assert source["found"] == source["hashed"] + source["failed"]
+
+
+def test_no_cell_is_a_formula() -> None:
+    rows = list(csv.reader(io.StringIO(render(MANY_TARGETS, "csv"))))
+    assert len({len(row) for row in rows}) == 1
+    assert not any(cell.startswith(("=", "+", "-", "@")) for row in rows for cell in row)
+    assert any(cell.startswith("'=HYPERLINK") for row in rows for cell in row)
+
+
+def test_a_comparison_shows_both_hashes() -> None:
+    assert comparison.render(ONE_TARGET.findings[0]) == (
+        "A: 8f00000000000001 ./generated_images/sample_01.png\n"
+        "B: 8f0000000000000e ./training_data/class_A/img_402.jpg\n"
+        "Distance: 4\n"
+        "Verdict: Near-Duplicate (High Probability of Memorization)\n"
+    )

@@ -1,0 +1,46 @@
+from __future__ import annotations
+
+import base64
+import os
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from memscan.reports.names import base64_bytes, base64_unless_utf8, escaped_bytes, inert
+
+NOT_UTF8 = os.fsdecode(b"caf\xe9.png") if os.name == "posix" else "caf\udce9.png"
+
+
+@pytest.mark.parametrize("name", ["plain.png", "with space.png", "é漢字😀.png", "", r"back\slash"])
+def test_printable_names_stay_as_they_are(name: str) -> None:
+    assert inert(name) == escaped_bytes(name) == name
+    assert base64_unless_utf8(name) is None
+
+
+@pytest.mark.parametrize(
+    ("name", "shown"),
+    [
+        ("\x1b[31mred.png", r"\x1b[31mred.png"),
+        ("line\nbreak.png", r"line\nbreak.png"),
+        ("\u202egnp.exe", r"\u202egnp.exe"),
+        ("\x9b2J.png", r"\x9b2J.png"),
+        ("\u2028.png", r"\u2028.png"),
+        ("\U000e0041", r"\U000e0041"),
+        (NOT_UTF8, r"caf\xe9.png"),
+    ],
+)
+def test_everything_else_is_written_as_an_escape(name: str, shown: str) -> None:
+    assert inert(name) == shown
+
+
+def test_bytes_that_are_not_utf8_stand_in_base64() -> None:
+    assert escaped_bytes(NOT_UTF8) == r"caf\xe9.png"
+    assert base64_unless_utf8(NOT_UTF8) == base64.b64encode(b"caf\xe9.png").decode()
+    assert base64_bytes("plain") == base64.b64encode(b"plain").decode()
+
+
+@given(st.text() | st.binary().map(lambda data: data.decode("utf-8", "surrogateescape")))
+def test_no_name_can_move_the_cursor(name: str) -> None:
+    assert inert(name).isprintable()
+    inert(name).encode("utf-8")
