@@ -1,6 +1,6 @@
 """``python detect.py --target X --source Y``: the scan, from a clone without installing it."""
 
-from memscan.cli import run_detect
+from memscan.entry import detect
 
 if __name__ == "__main__":
-    run_detect()
+    detect()

@@ -1,6 +1,6 @@
 """``python -m memscan`` is the command ``memscan``."""
 
-from memscan.cli import run
+from memscan.entry import memscan
 
 if __name__ == "__main__":
-    run()
+    memscan()

@@ -7,11 +7,14 @@ no file reaches Ghostscript or a video reader, and nothing but a regular file is
 from __future__ import annotations
 
 import contextlib
+import errno
 import functools
 import os
 import re
 import stat
 import struct
+import sys
+import threading
 from typing import BinaryIO, Iterator
 
 from PIL import Image, UnidentifiedImageError
@@ -48,21 +51,52 @@ so that they are reported rather than passed over."""
 MAX_PIXELS = 178_956_970
 """Images with more pixels are refused: where Pillow itself takes one for a decompression bomb."""
 
-_SNIFFED_BYTES = 32
+_CLEARLY_MARKED = frozenset(("JPEG", "PNG", "WEBP", "GIF", "TIFF", "JPEG2000", "AVIF", "QOI"))
+_MARK_BYTES = 32  # more than the longest mark that tells a format
+
+_CHILD_PIXELS = 1 << 18
+_CHILD_MODES = frozenset(("L", "LA", "RGB", "RGBA", "I;16"))
+_CHILD_CODE = """\
+import sys
+sys.path[:] = {path!r}
+from PIL import Image
+Image.MAX_IMAGE_PIXELS = None
+image = Image.open(sys.stdin.buffer, formats=["JPEG2000"])
+image.load()
+sys.stdout.buffer.write(image.tobytes())
+"""
+
+
+class _PixelLimits:
+    """The limits in force, for the one variable in which Pillow keeps its limit."""
+
+    def __init__(self) -> None:
+        self.lock = threading.Lock()
+        self.active: list[int] = []
+        self.before: int | None = None
+
+
+_limits = _PixelLimits()
 
 
 @contextlib.contextmanager
 def pixel_limit(max_pixels: int) -> Iterator[None]:
     """Make Pillow accept images of up to ``max_pixels`` inside the block.
 
-    Pillow keeps its limit in one variable for the whole process, and so does this.
+    Pillow has one limit for the whole process. Blocks may overlap in several threads: the highest
+    limit holds, and the one before the first block comes back after the last.
     """
-    before = Image.MAX_IMAGE_PIXELS
-    Image.MAX_IMAGE_PIXELS = max_pixels
+    with _limits.lock:
+        if not _limits.active:
+            _limits.before = Image.MAX_IMAGE_PIXELS
+        _limits.active.append(max_pixels)
+        Image.MAX_IMAGE_PIXELS = max(_limits.active)
     try:
         yield
     finally:
-        Image.MAX_IMAGE_PIXELS = before
+        with _limits.lock:
+            _limits.active.remove(max_pixels)
+            Image.MAX_IMAGE_PIXELS = max(_limits.active, default=_limits.before)
 
 
 def open_image(path: str, max_pixels: int = MAX_PIXELS) -> Image.Image:
@@ -71,39 +105,57 @@ def open_image(path: str, max_pixels: int = MAX_PIXELS) -> Image.Image:
     Raises ReadError if its bytes cannot be read and DecodeError if they are no whole image in one
     of :data:`FORMATS` or more than ``max_pixels`` pixels. The image is loaded, its file closed.
     """
-    with _open_regular(path) as file:
-        try:
-            image = Image.open(file, formats=_available_formats())
-            if image.width * image.height > max_pixels:
-                raise _too_large(max_pixels)
-            image.load()
-        except ImageError:
-            raise
-        except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
-            raise _too_large(max_pixels) from error
-        except UnidentifiedImageError as error:
-            raise DecodeError(_unidentified(file)) from error
-        except OSError as error:
-            if error.errno is not None:
-                raise ReadError(_reason(error)) from error
-            raise DecodeError(_reason(error)) from error
-        except Exception as error:  # decoders meet hostile bytes with every kind of exception
-            raise DecodeError(_reason(error)) from error
-    return image
+    with _open_regular(path) as file, _as_image_errors(file, max_pixels):
+        image: Image.Image = Image.open(file, formats=_available_formats())
+        if image.width * image.height > max_pixels:
+            raise _too_large(max_pixels)
+        if _blocks_other_threads(image):
+            return _load_in_child(file, image)
+        image.load()
+        return image
+
+
+def load(image: Image.Image, max_pixels: int = MAX_PIXELS) -> Image.Image:
+    """Decode an image that the caller opened, if that is still to do. Raises as open_image."""
+    with _as_image_errors(None, max_pixels):
+        image.load()
+        return image
 
 
 def looks_like_image(path: str) -> bool:
     """Whether the first bytes are those of one of :data:`FORMATS`.
 
-    True as well for a regular file that cannot be opened, so that reading it tells why. TGA has
-    no mark of its own and is never recognised.
+    A mark of one or two bytes counts only if the header behind it can be read. TGA has no mark
+    and is never recognised. True as well for a regular file that cannot be read, so that the
+    scan tells why.
     """
     try:
         with _open_regular(path) as file:
-            prefix = file.read(_SNIFFED_BYTES)
-    except ReadError:
+            mark = file.read(_MARK_BYTES)
+            return any(
+                name in _CLEARLY_MARKED or _has_header(file, name)
+                for name in _available_formats()
+                if _has_mark(mark, name)
+            )
+    except (ReadError, OSError):
         return os.path.isfile(path)
-    return any(_accepts(name, prefix) for name in _available_formats())
+
+
+def _has_mark(mark: bytes, name: str) -> bool:
+    accept = Image.OPEN[name][1]
+    try:
+        return accept is not None and accept(mark) is True
+    except (IndexError, struct.error):  # fewer bytes than the mark has
+        return False
+
+
+def _has_header(file: BinaryIO, name: str) -> bool:
+    file.seek(0)
+    try:
+        Image.open(file, formats=[name])
+    except Exception:  # whatever a parser makes of bytes that are no image
+        return False
+    return True
 
 
 def _open_regular(path: str) -> BinaryIO:
@@ -112,19 +164,13 @@ def _open_regular(path: str) -> BinaryIO:
     try:
         descriptor = os.open(path, flags)
     except (OSError, ValueError) as error:
-        raise ReadError(_reason(error)) from error
+        if getattr(error, "errno", None) == errno.ENXIO:  # a socket
+            raise ReadError("not a regular file") from error
+        raise ReadError(_one_line(error)) from error
     if not stat.S_ISREG(os.fstat(descriptor).st_mode):
         os.close(descriptor)
         raise ReadError("not a regular file")
     return os.fdopen(descriptor, "rb")
-
-
-def _accepts(name: str, prefix: bytes) -> bool:
-    accept = Image.OPEN[name][1]
-    try:
-        return accept is not None and accept(prefix) is True
-    except (IndexError, struct.error):  # a prefix too short for the mark that is looked for
-        return False
 
 
 @functools.lru_cache(maxsize=None)
@@ -134,17 +180,57 @@ def _available_formats() -> tuple[str, ...]:
     return tuple(name for name in FORMATS if name in Image.OPEN)
 
 
+@contextlib.contextmanager
+def _as_image_errors(file: BinaryIO | None, max_pixels: int) -> Iterator[None]:
+    """Turn whatever a decoder raises into a ReadError or a DecodeError with a clear sentence."""
+    try:
+        yield
+    except ImageError:
+        raise
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
+        raise _too_large(max_pixels) from error
+    except UnidentifiedImageError as error:
+        if file is not None and os.fstat(file.fileno()).st_size == 0:
+            raise DecodeError("the file is empty") from error
+        raise DecodeError("not an image in a format that memscan opens") from error
+    except OSError as error:
+        if error.errno is not None and error.errno != errno.EINVAL:  # EINVAL: a seek to nowhere
+            raise ReadError(_one_line(error)) from error
+        raise _broken(error) from error
+    except Exception as error:  # decoders meet hostile bytes with every kind of exception
+        raise _broken(error) from error
+
+
+def _blocks_other_threads(image: Image.Image) -> bool:
+    """Whether decoding would hold the interpreter lock for long: Pillow's JPEG 2000 alone does.
+
+    No other thread would run meanwhile, and no interrupt be heard.
+    """
+    large = image.width * image.height > _CHILD_PIXELS
+    return image.format == "JPEG2000" and large and image.mode in _CHILD_MODES
+
+
+def _load_in_child(file: BinaryIO, image: Image.Image) -> Image.Image:
+    """Decode a JPEG 2000 file in a process of its own."""
+    import subprocess  # only these few images pay for it
+
+    os.lseek(file.fileno(), 0, os.SEEK_SET)
+    command = [sys.executable, "-c", _CHILD_CODE.format(path=sys.path)]
+    done = subprocess.run(command, stdin=file, capture_output=True, check=False)
+    if done.returncode != 0:
+        raise DecodeError("the image data is broken (it cannot be decoded as JPEG 2000)")
+    return Image.frombytes(image.mode, image.size, done.stdout)
+
+
 def _too_large(max_pixels: int) -> DecodeError:
     return DecodeError(f"more than {max_pixels} pixels (--max-pixels raises the limit)")
 
 
-def _unidentified(file: BinaryIO) -> str:
-    if os.fstat(file.fileno()).st_size == 0:
-        return "the file is empty"
-    return "not an image in a format that memscan opens"
+def _broken(error: BaseException) -> DecodeError:
+    return DecodeError(f"the image data is broken ({_one_line(error)})")
 
 
-def _reason(error: BaseException) -> str:
+def _one_line(error: BaseException) -> str:
     """The error in one short line, the same in every run."""
     text = getattr(error, "strerror", None) or str(error) or type(error).__name__
     line = re.sub(r" at 0x[0-9a-fA-F]+", "", " ".join(text.split()))

@@ -42,6 +42,8 @@ def draw(directory: str) -> tuple[Planted, ...]:
     Raises InputError if the directory holds something already and OutputError if it cannot be
     written.
     """
+    if not directory:
+        raise InputError("the name of the demonstration's directory is empty")
     try:
         os.makedirs(directory, exist_ok=True)
         if os.listdir(directory):

@@ -45,7 +45,7 @@ def detect(
     near_threshold: int = 5,
     distinct_threshold: int = 10,
     top_k: int = 1,
-    exclude: Iterable[str] = (),
+    exclude: str | Iterable[str] = (),
     exclude_self: bool = False,
     follow_symlinks: bool = False,
     max_pixels: int = decode.MAX_PIXELS,
@@ -79,14 +79,19 @@ def detect(
     verdicts.check(thresholds)
     if top_k < 1:
         raise InputError("top_k must be at least 1")
-    selection = Selection(recursive, tuple(exclude), follow_symlinks)
+    if jobs is not None and not 1 <= jobs <= engines.MAX_JOBS:
+        raise InputError(f"jobs must lie between 1 and {engines.MAX_JOBS}")
+    patterns = (exclude,) if isinstance(exclude, str) else tuple(exclude)
+    selection = Selection(recursive, patterns, follow_symlinks)
     target_listings = _list(_paths(targets), selection, "target")
     source_listings = _list(_paths(source), selection, "source")
     hash_all = functools.partial(_hash_files, max_pixels=max_pixels, jobs=jobs, progress=progress)
 
     target_paths = [path for listing in target_listings for path in listing.paths]
     target_table, target_failures = hash_all(target_paths, phase="targets")
-    _require_readable_targets(target_listings, target_table, target_failures)
+    named_failures = _named(target_listings, target_failures)
+    if named_failures and not len(target_table) and len(named_failures) == len(target_failures):
+        raise InputError(f"{target_failures[0].path}: {target_failures[0].message}")
     source_paths = [path for listing in source_listings for path in listing.paths]
     source_paths.sort(key=os.fsencode)  # the order in which equal distances are resolved
     source_table, source_failures = hash_all(source_paths, phase="source")
@@ -104,6 +109,7 @@ def detect(
         hashed=len(source_table),
         findings=_judge(target_table, source_table, thresholds, top_k, excluded),
         target_failures=_unlisted(target_listings) + target_failures,
+        named_failures=named_failures,
         source_failures=_unlisted(source_listings) + source_failures,
         targets_in_source=() if exclude_self else tuple(own),
     )
@@ -115,9 +121,9 @@ def hash_image(image: AnyPath | Image.Image, *, max_pixels: int = decode.MAX_PIX
     ``f"{hash_image(image):016x}"`` is ``str(imagehash.phash(image))`` for 8-bit images. Raises
     ReadError, DecodeError or HashError.
     """
-    if isinstance(image, Image.Image):
-        return _reduce(image).hash
     with decode.pixel_limit(max_pixels):
+        if isinstance(image, Image.Image):
+            return _reduce(decode.load(image, max_pixels)).hash
         return hash_file(os.fspath(image), max_pixels).hash
 
 
@@ -196,14 +202,11 @@ def _hash_files(
     return table, tuple(failures)
 
 
-def _require_readable_targets(
-    listings: Sequence[Listing], table: HashTable, failures: Sequence[Failure]
-) -> None:
-    """Stop before the long work if every target was named as a file and none can be read."""
-    named = {listing.root for listing in listings}
-    if not len(table) and all(failure.path in named for failure in failures):
-        failure = failures[0]
-        raise InputError(f"{failure.path}: {failure.message}")
+def _named(listings: Sequence[Listing], failures: Sequence[Failure]) -> tuple[Failure, ...]:
+    """The failures of files that were given by name, under whatever name they were listed."""
+    files = [listing.root for listing in listings if not os.path.isdir(listing.root)]
+    named = set(same_files(files, listings).values())
+    return tuple(failure for failure in failures if failure.path in named)
 
 
 def _require_readable_sources(listings: Sequence[Listing], failures: Sequence[Failure]) -> None:

@@ -12,6 +12,8 @@ from typing import Callable, Iterable, Iterator, TypeVar
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
+MAX_JOBS = 1024
+
 CHUNK = 16
 """Items that a worker takes at a time: few enough that a worker told to stop does so at once."""
 

@@ -13,6 +13,9 @@ NOISE_LEVELS = 2
 NOISE_STEP = 64.0
 FIRM_BITS = 20
 
+LEAST_CONTRAST = 3.0
+"""Grey levels, as a standard deviation: a thumbnail with less is nearly flat."""
+
 _FREQUENCIES, _PIXELS = np.arange(8)[:, None], np.arange(32)[None, :]
 _DCT = 2.0 * np.cos(np.pi * _FREQUENCIES * (2 * _PIXELS + 1) / 64)
 
@@ -32,7 +35,8 @@ def firm_bits(thumbnail: npt.NDArray[np.uint8]) -> int:
 def is_low_information(thumbnail: npt.NDArray[np.uint8]) -> bool:
     """Whether the image has too little structure for its pHash to tell it from others.
 
-    True for flat and nearly flat images, plain gradients and periodic patterns: two of them have
-    close hashes without any of them being a copy.
+    ``thumbnail`` is the 32 x 32 grey image that pHash transforms. True for flat and nearly flat
+    images, plain gradients and periodic patterns: two of them have close hashes without any of
+    them being a copy.
     """
-    return firm_bits(thumbnail) < FIRM_BITS
+    return bool(thumbnail.std() < LEAST_CONTRAST) or firm_bits(thumbnail) < FIRM_BITS

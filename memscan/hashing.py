@@ -6,6 +6,9 @@ Images of more than 8 bits are brought to 8 bits first, where the plain call wou
 
 from __future__ import annotations
 
+import math
+from typing import Any
+
 import imagehash
 import numpy as np
 import numpy.typing as npt
@@ -18,12 +21,16 @@ THUMBNAIL_SIDE = 32
 
 _SIXTEEN_BITS = ("I;16", "I;16L", "I;16B", "I;16N")
 _BITS_PER_SAMPLE, _LOWEST_SAMPLE, _HIGHEST_SAMPLE = 258, 340, 341  # TIFF tags
+_BLOCK = 1 << 18  # pixels
 
 
 def thumbnail(image: Image.Image) -> Image.Image:
     """The 32 x 32 image of mode L that pHash transforms. Raises HashError."""
     size = (THUMBNAIL_SIDE, THUMBNAIL_SIDE)
-    return _luminance(image).resize(size, Image.Resampling.LANCZOS)
+    try:
+        return _luminance(image).resize(size, Image.Resampling.LANCZOS)
+    except MemoryError as error:  # Pillow's answer to a side of some 10 ** 8 pixels, too
+        raise HashError(f"{image.width} x {image.height} pixels are too many to resize") from error
 
 
 def phash(thumbnail: Image.Image) -> int:
@@ -52,7 +59,7 @@ def _luminance(image: Image.Image) -> Image.Image:
         pixels = np.asarray(image)
         if not np.isfinite(pixels).all():
             raise HashError("it holds pixels that are not finite numbers")
-        return Image.fromarray(_to_8_bits(pixels, *_stated_range(image, pixels)))
+        return Image.fromarray(_to_8_bits(pixels, *_range(image, pixels)))
     try:
         return image.convert("L")
     except ValueError as error:
@@ -63,27 +70,29 @@ def _to_8_bits(
     pixels: npt.NDArray[np.generic], lowest: float, highest: float
 ) -> npt.NDArray[np.uint8]:
     """Scale ``lowest .. highest`` to 0 .. 255, rounded (0 .. 65535 is divided by 257)."""
-    span = highest - lowest
-    if span == 0:
-        return np.zeros(pixels.shape, np.uint8)
-    scaled = (pixels.astype(np.float64) - lowest) * (255 / span)
-    return np.rint(np.clip(scaled, 0, 255)).astype(np.uint8)
+    grey = np.zeros(pixels.size, np.uint8)
+    if lowest < highest:
+        values = pixels.reshape(-1)
+        for start in range(0, len(values), _BLOCK):  # in blocks, for the memory of float64 values
+            block = values[start : start + _BLOCK].astype(np.float64)
+            scaled = (block - lowest) * (255 / (highest - lowest))
+            grey[start : start + _BLOCK] = np.rint(np.clip(scaled, 0, 255))
+    return grey.reshape(pixels.shape)
 
 
-def _stated_range(image: Image.Image, pixels: npt.NDArray[np.generic]) -> tuple[float, float]:
+def _range(image: Image.Image, pixels: npt.NDArray[np.generic]) -> tuple[float, float]:
     """The values that mean black and white.
 
-    What the file states comes first (the sample range and depth of a TIFF); 16-bit formats use
-    their whole range; otherwise the smallest usual range that holds all values (1, 255 or 65535
+    16-bit formats use their whole range, or the depth that a TIFF states. Otherwise the range that
+    the file states comes first, then the smallest usual one that holds all values (1, 255 or 65535
     from zero) and, failing that, the values themselves.
     """
-    tags = getattr(image, "tag_v2", {})
-    lowest, highest = tags.get(_LOWEST_SAMPLE), tags.get(_HIGHEST_SAMPLE)
     if image.mode in _SIXTEEN_BITS:
-        depth = max(np.atleast_1d(tags.get(_BITS_PER_SAMPLE, 16)))
-        return 0.0, float(2 ** int(depth) - 1)
-    if lowest is not None and highest is not None:
-        return float(np.min(lowest)), float(np.max(highest))
+        depth = _stated(image, _BITS_PER_SAMPLE)
+        return 0.0, 2.0 ** (depth if depth is not None and 8 < depth <= 16 else 16) - 1
+    lowest, highest = _stated(image, _LOWEST_SAMPLE), _stated(image, _HIGHEST_SAMPLE)
+    if lowest is not None and highest is not None and lowest < highest:
+        return lowest, highest
     if image.mode == "I" and image.format in ("PNG", "PPM"):
         return 0.0, 65535.0
     least, most = float(pixels.min()), float(pixels.max())
@@ -91,3 +100,15 @@ def _stated_range(image: Image.Image, pixels: npt.NDArray[np.generic]) -> tuple[
         if least >= 0 and most <= usual:
             return 0.0, usual
     return least, most
+
+
+def _stated(image: Image.Image, tag: int) -> float | None:
+    """The number that a TIFF tag states; None where there is none or it is no finite number."""
+    value: Any = getattr(image, "tag_v2", {}).get(tag)
+    if isinstance(value, tuple) and value:
+        value = value[0]
+    try:
+        number = float(value)
+    except (TypeError, ValueError, ZeroDivisionError):
+        return None
+    return number if math.isfinite(number) else None

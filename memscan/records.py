@@ -121,6 +121,7 @@ class Report:
 
     ``targets`` are the paths as given, ``findings`` the judged images in the order of the
     targets. Every image that was found is in ``findings``, in ``hashed``, or a failure.
+    ``named_failures`` are those of ``target_failures`` that were given as files by name.
     """
 
     version: str
@@ -133,12 +134,13 @@ class Report:
     findings: tuple[Finding, ...]
     target_failures: tuple[Failure, ...]
     source_failures: tuple[Failure, ...]
+    named_failures: tuple[Failure, ...] = ()
     targets_in_source: tuple[str, ...] = ()
 
     @property
     def failures(self) -> tuple[Failure, ...]:
-        """Whatever could not be read: first among the targets, then in the source."""
-        return self.target_failures + self.source_failures
+        """Whatever could not be read, once: first among the targets, then in the source."""
+        return tuple(dict.fromkeys(self.target_failures + self.source_failures))
 
     @property
     def found(self) -> int:

@@ -166,6 +166,11 @@ class TestRefusals:
         with pytest.raises(InputError, match="threshold"):
             detect("train/0.png", "train", near_threshold=11)
 
+    @pytest.mark.parametrize("jobs", [0, -1, 10**20])
+    def test_an_impossible_number_of_jobs(self, jobs: int) -> None:
+        with pytest.raises(InputError, match="jobs must lie between"):
+            detect("train/0.png", "train", jobs=jobs)
+
     def test_a_list_of_no_matches(self) -> None:
         with pytest.raises(InputError, match="top_k"):
             detect("train/0.png", "train", top_k=0)
@@ -191,9 +196,10 @@ def test_whatever_cannot_be_read_is_a_failure(train: Path) -> None:
     (train / "broken.png").symlink_to("nowhere")
     claim_size(train / "bomb.png", 60_000, 60_000)
     Image.new("LAB", (9, 9)).save(train / "lab.tif")
+    Image.new("1", (100_000_000, 1)).save(train / "wide.png")
     os.truncate(save(picture(1), train / "cut.png"), 500)
     report = detect("train", "train")
-    assert report.found == 12
+    assert report.found == 13
     assert report.hashed == 6
     assert [
         (os.path.basename(failure.path), failure.stage) for failure in report.source_failures
@@ -204,9 +210,10 @@ def test_whatever_cannot_be_read_is_a_failure(train: Path) -> None:
         ("empty.png", Stage.DECODE),
         ("lab.tif", Stage.HASH),
         ("text.jpg", Stage.DECODE),
+        ("wide.png", Stage.HASH),
     ]
     assert report.target_failures == report.source_failures
-    assert report.failures == report.target_failures + report.source_failures
+    assert report.failures == report.target_failures, "a file that fails twice is one failure"
     assert len(report.findings) == 6
 
 
@@ -216,6 +223,15 @@ def test_the_other_targets_survive_one_that_cannot_be_read() -> None:
     report = detect(["bad.png", "train/0.png"], "train")
     assert [failure.path for failure in report.target_failures] == ["bad.png"]
     assert [finding.target for finding in report.findings] == ["train/0.png"]
+    assert report.named_failures == report.target_failures
+
+
+def test_a_target_is_named_under_any_spelling(train: Path) -> None:
+    (train / "bad.png").write_bytes(b"no")
+    (train / "worse.png").write_bytes(b"no")
+    report = detect(["train", "./train/bad.png"], "train")
+    assert len(report.target_failures) == 2
+    assert [failure.path for failure in report.named_failures] == ["train/bad.png"]
 
 
 def test_an_image_that_vanishes_during_the_scan_is_a_failure(train: Path) -> None:
@@ -289,6 +305,11 @@ def test_a_borderline_finding_is_under_review(train: Path) -> None:
     assert angle > 2
 
 
+@pytest.mark.usefixtures("train")
+def test_one_pattern_may_be_given_as_it_is() -> None:
+    assert detect("train/0.png", "train", exclude="[1-5].png").found == 1
+
+
 @needs_posix
 @pytest.mark.usefixtures("train")
 def test_progress_is_reported_from_the_calling_thread() -> None:
@@ -321,3 +342,8 @@ class TestHashImage:
             hash_image(train / "0.png", max_pixels=9)
         with pytest.raises(HashError):
             hash_image(Image.new("LAB", (4, 4)))
+
+    def test_an_image_that_is_not_decoded_yet_fails_with_the_same_errors(self, train: Path) -> None:
+        os.truncate(train / "0.png", 500)
+        with Image.open(train / "0.png") as image, pytest.raises(memscan.DecodeError):
+            hash_image(image)

@@ -3,7 +3,7 @@ from __future__ import annotations
 import imagehash
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageDraw
 
 from memscan import evidence
 from memscan.evidence import FIRM_BITS, firm_bits, is_low_information
@@ -20,6 +20,18 @@ def noise(size: int, deviation: float) -> Image.Image:
     return Image.fromarray(np.clip(values, 0, 255).round().astype(np.uint8))
 
 
+def dot(radius: int, colour: str) -> Image.Image:
+    image = Image.new("RGB", (512, 512), "white")
+    ImageDraw.Draw(image).ellipse((200, 200, 200 + radius, 200 + radius), fill=colour)
+    return image
+
+
+def faint_box(ground: int) -> Image.Image:
+    image = Image.new("L", (128, 128), ground)
+    ImageDraw.Draw(image).rectangle((30, 20, 90, 70), fill=ground + 5)
+    return image
+
+
 def ramp(height: int, lowest: int, highest: int) -> Image.Image:
     row = np.linspace(lowest, highest, 256).astype(np.uint8)
     return Image.fromarray(np.tile(row, (height, 1)))
@@ -31,8 +43,12 @@ def ramp(height: int, lowest: int, highest: int) -> Image.Image:
         *(Image.new("L", (64, 64), grey) for grey in (0, 1, 128, 255)),
         Image.new("RGB", (300, 20), "orange"),
         Image.new("L", (1, 1), 77),
+        noise(32, 2),
         noise(64, 1),
-        noise(64, 2),
+        noise(64, 3),
+        faint_box(0),
+        faint_box(200),
+        dot(10, "red"),
         noise(512, 10),
         ramp(256, 0, 255),
         ramp(10, 100, 110),
@@ -48,7 +64,7 @@ def test_pictures_are_not() -> None:
 
 
 def test_a_faint_picture_is_not() -> None:
-    faint = picture(7, mode="L").point(lambda value: 120 + value // 16)
+    faint = picture(7, mode="L").point(lambda value: 120 + value // 10)
     assert not low(faint)
 
 

@@ -120,6 +120,31 @@ def test_a_float_range_stated_by_the_file_comes_first() -> None:
     assert hashed(image) == str(imagehash.phash(Image.fromarray(grey.astype(np.uint8))))
 
 
+@pytest.mark.parametrize(
+    "tags",
+    [
+        {340: 255.0, 341: 0.0},
+        {340: float("nan"), 341: 255.0},
+        {340: 0.0, 341: float("inf")},
+        {340: "hostile", 341: "text"},
+        {341: 9.0},
+    ],
+)
+def test_a_range_that_makes_no_sense_counts_as_not_stated(tags: dict[int, object]) -> None:
+    grey = np.asarray(picture(4, mode="L")).astype(np.float32)
+    image = Image.fromarray(grey)
+    image.tag_v2 = tags  # type: ignore[attr-defined]
+    assert hashed(image) == str(imagehash.phash(Image.fromarray(grey.astype(np.uint8))))
+
+
+@pytest.mark.parametrize(("depth", "highest"), [(12, 4095), (99, 65535), ("x", 65535)])
+def test_a_depth_stated_by_the_file_comes_first(depth: object, highest: int) -> None:
+    grey = np.asarray(picture(6, mode="L"))
+    image = Image.fromarray(np.rint(grey / 255 * highest).astype(np.uint16))
+    image.tag_v2 = {258: (depth,)}  # type: ignore[attr-defined]
+    assert hashed(image) == str(imagehash.phash(Image.fromarray(grey)))
+
+
 def test_32_bit_integers_are_scaled() -> None:
     grey = picture(5, mode="L")
     image = reopened(Image.fromarray(np.asarray(grey).astype(np.int32) * 257), "TIFF")

@@ -19,7 +19,7 @@ def test_other_names_are_not() -> None:
         memscan.no_such_name  # noqa: B018
 
 
-@pytest.mark.parametrize("module", ["memscan", "memscan.cli"])
+@pytest.mark.parametrize("module", ["memscan", "memscan.cli", "memscan.entry"])
 def test_importing_loads_nothing_heavy(module: str) -> None:
     code = f"import sys, {module}; print(*{{'numpy', 'PIL', 'scipy', 'tqdm'}} & {{*sys.modules}})"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

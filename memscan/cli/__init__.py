@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from typing import NoReturn
-
 import click
 
 from memscan import __version__
 from memscan.cli import compare, demo, detect
-from memscan.cli.process import run_and_exit
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]}, invoke_without_command=True)
@@ -23,13 +20,3 @@ def memscan(context: click.Context) -> None:
 memscan.add_command(detect.command)
 memscan.add_command(compare.command)
 memscan.add_command(demo.command)
-
-
-def run() -> NoReturn:
-    """The console script ``memscan``."""
-    run_and_exit(memscan)
-
-
-def run_detect() -> NoReturn:
-    """``python detect.py``, which is ``memscan detect``."""
-    run_and_exit(detect.command)

@@ -27,7 +27,11 @@ def command(directory: str) -> int:
         copied = f": {inert(item.original)}" if item.original else ""
         lines.append(f"  {inert(item.path)}  {item.kind}{copied}")
     options = ["--target", generated, "--source", training, "--recursive"]
-    lines += ["", "Try:", "  python -m memscan detect " + " ".join(map(shlex.quote, options))]
+    lines += [
+        "",
+        "Try:",
+        "  python -m memscan detect " + inert(" ".join(map(shlex.quote, options))),
+    ]
     lines += [
         "",
         "The scan finds the exact, recompressed and resized copies. A plain perceptual hash does",

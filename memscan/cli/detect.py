@@ -103,7 +103,7 @@ _LEVELS = ("identical", "near-duplicate", "review")
     type=click.IntRange(min=1),
     help="Refuse images with more pixels  [default: 178956970, as Pillow does]",
 )
-@click.option("--jobs", metavar="N", type=click.IntRange(min=1), help="Threads  [default: cores]")
+@click.option("--jobs", metavar="N", type=click.IntRange(1, 1024), help="Threads  [default: cores]")
 @click.option("--quiet", is_flag=True, help="Print the report only if it needs attention.")
 @click.option("--verbose", is_flag=True, help="Name each source image that cannot be read.")
 @click.option("--no-progress", is_flag=True, help="Draw no progress bar.")
@@ -172,10 +172,9 @@ def _exit_code(report: Report, fail_on: str | None, max_failures: int | None) ->
     """What a pipeline reads: unusable input before a leak, a leak before an incomplete scan."""
     from memscan.verdicts import Level, reaches
 
-    unreadable = [failure for failure in report.target_failures if failure.path in report.targets]
-    for failure in unreadable:
+    for failure in report.named_failures:
         complain(f"{failure.path}: {failure.message}")
-    if unreadable:
+    if report.named_failures:
         return ExitCode.UNUSABLE_INPUT
     if fail_on and any(reaches(finding, Level(fail_on)) for finding in report.findings):
         return ExitCode.REFUSED

@@ -73,8 +73,7 @@ def _write_and_rename(real: str, data: bytes) -> None:
 
 
 def _temporary_name(real: str) -> str:
-    directory, name = os.path.split(real)
-    return os.path.join(directory, f".{name[:100]}.{secrets.token_hex(4)}.tmp")
+    return os.path.join(os.path.dirname(real), f".memscan-{secrets.token_hex(8)}.tmp")
 
 
 def _unwritable(path: str, error: OSError) -> OutputError:

@@ -9,7 +9,7 @@ import signal
 import sys
 import traceback
 import warnings
-from typing import NoReturn, Sequence
+from typing import NoReturn, Sequence, TextIO
 
 import click
 
@@ -35,6 +35,8 @@ class Terminated(BaseException):
 
 def run_and_exit(command: click.Command) -> NoReturn:
     """Run a command on the arguments of this process, and end the process."""
+    if signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     signal.signal(signal.SIGTERM, _terminate)
     _silence_libraries()
     code = run_command(command)
@@ -60,7 +62,7 @@ def run_command(command: click.Command, arguments: Sequence[str] | None = None) 
         _say("Terminated.")
         return ExitCode.TERMINATED
     except SystemExit:  # how click ends when the reader of its help went away
-        _drop_stdout()
+        _drop(sys.stdout)
         return ExitCode.DONE
     except Exception as error:
         place = traceback.extract_tb(error.__traceback__)[-1]
@@ -89,22 +91,33 @@ def write_stdout(text: str) -> None:
         sys.stdout.buffer.write(text.encode(sys.stdout.encoding or "utf-8", "backslashreplace"))
         sys.stdout.buffer.flush()
     except BrokenPipeError:
-        _drop_stdout()
+        _drop(sys.stdout)
     except OSError as error:
-        _drop_stdout()
+        _drop(sys.stdout)
         raise OutputError(f"standard output cannot be written: {error.strerror}") from error
 
 
 def _silence_libraries() -> None:
-    """Keep what Pillow remarks about odd files off stderr: what matters is in the report."""
+    """Keep what libraries remark about odd files off stderr: what matters is in the report.
+
+    libtiff writes to descriptor 2 from C; this process's own messages go to a copy of it.
+    """
     if not sys.warnoptions:
         warnings.simplefilter("ignore")
     logging.getLogger("PIL").addHandler(logging.NullHandler())
+    if sys.stderr is not None:
+        own, encoding = os.dup(sys.stderr.fileno()), sys.stderr.encoding
+        _drop(sys.stderr)
+        sys.stderr = os.fdopen(own, "w", 1, encoding, "backslashreplace")
 
 
 def _say(line: str) -> None:
+    """Write to stderr; where that fails, the exit code alone must tell what happened."""
     if sys.stderr is not None:
-        print(inert(line), file=sys.stderr)
+        try:
+            print(inert(line), file=sys.stderr, flush=True)
+        except OSError:
+            _drop(sys.stderr)
 
 
 def _show_usage(error: click.ClickException) -> None:
@@ -115,10 +128,9 @@ def _show_usage(error: click.ClickException) -> None:
     complain(error.format_message())
 
 
-def _drop_stdout() -> None:
-    """Let the interpreter's last flush of stdout go nowhere instead of failing."""
-    if sys.stdout is not None:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+def _drop(stream: TextIO) -> None:
+    """Let the interpreter's last flush of the stream go nowhere instead of failing."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 def _terminate(signum: int, frame: object) -> None:

@@ -148,12 +148,14 @@ class _Walk:
                 return
             self._entered.add(real)
         try:
-            with os.scandir(directory) as entries:
-                for entry in entries:
-                    self._take(entry, os.path.join(directory, entry.name), below + entry.name)
+            with os.scandir(directory) as listed:
+                entries = list(listed)
         except OSError as error:
             message = f"the directory cannot be listed: {error.strerror}"
             self.failures.append(Failure(directory, Stage.READ, message, is_directory=True))
+            return
+        for entry in entries:
+            self._take(entry, os.path.join(directory, entry.name), below + entry.name)
 
     def _take(self, entry: os.DirEntry[str], path: str, below: str) -> None:
         if entry.name.startswith("."):

@@ -312,6 +312,7 @@ class TestGate:
         ),
         (["--target", "generated", *SOURCE, "--top-k", "0"], "Invalid value for '--top-k'"),
         (["--target", "generated", *SOURCE, "--jobs", "x"], "Invalid value for '--jobs'"),
+        (["--target", "generated", *SOURCE, "--jobs", "9" * 20], "Invalid value for '--jobs'"),
         (["--target", "generated", *SOURCE, "--output", "a.xml"], "a.xml: the name of an output"),
         (["--target", "\x1b[31m.png", *SOURCE], r"\x1b[31m.png: there is no such file"),
         (["--target", "", *SOURCE], "an empty path was given as a target"),
@@ -367,8 +368,8 @@ def test_it_needs_no_home_and_writes_nothing() -> None:
 def test_help_loads_nothing_heavy() -> None:
     code = (
         "import sys; sys.argv = ['detect.py', '--help']\n"
-        "from memscan.cli import run_detect\n"
-        "try: run_detect()\n"
+        "from memscan.entry import detect\n"
+        "try: detect()\n"
         "except SystemExit: print(*{'numpy', 'PIL', 'scipy', 'tqdm'} & {*sys.modules}, 'loaded')"
     )
     done = run([sys.executable, "-c", code])
@@ -378,8 +379,8 @@ def test_help_loads_nothing_heavy() -> None:
 def test_a_scan_loads_no_optional_library() -> None:
     code = (
         f"import sys; sys.path.insert(0, {str(ROOT)!r})\n"
-        "from memscan.cli import run_detect\n"
-        "try: run_detect()\n"
+        "from memscan.entry import detect\n"
+        "try: detect()\n"
         "except SystemExit: print(*{'torch', 'pyarrow', 'matplotlib', 'ray'} & {*sys.modules}, '.')"
     )
     done = run([sys.executable, "-c", code], "--target", "generated/near.jpg", *SOURCE)

@@ -59,6 +59,24 @@ def test_a_closed_stdout() -> None:
     assert shell(f"{quoted(SCAN)} >&- 2>&-").returncode == 70
 
 
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="the system has no /dev/full")
+@pytest.mark.parametrize("stderr", ["2>/dev/full", "2>&-", "2> >(true)"])
+@pytest.mark.parametrize(
+    ("arguments", "code"),
+    [
+        ("--target training_data --source training_data -r --fail-on identical", 1),
+        ("--target nowhere.png --source training_data", 2),
+        ("--no-such-option", 2),
+    ],
+)
+def test_a_stderr_that_cannot_be_written_changes_no_exit_code(
+    stderr: str, arguments: str, code: int
+) -> None:
+    done = shell(f"sleep 0.1; {quoted(DETECT)} {arguments} {stderr}")
+    assert done.returncode == code
+    assert ("Verdict: Identical" in done.stdout) == (code == 1)
+
+
 @pytest.fixture
 def endless(work: Path) -> list[str]:
     """A scan that goes on for minutes: large images, and many of them."""
@@ -94,6 +112,18 @@ def test_signals_end_a_scan_within_a_second(
     assert not [name for name in os.listdir() if name.startswith((".report", "report"))]
 
 
+@pytest.mark.parametrize("delay", [0.0, 0.02, 0.05, 0.08, 0.12, 0.2])
+def test_an_interrupt_during_the_start_shows_no_traceback(delay: float) -> None:
+    process = subprocess.Popen(
+        SCAN, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, env=environment()
+    )
+    time.sleep(0.06 + delay)  # the interpreter's own start is beyond a script's reach
+    process.send_signal(signal.SIGINT)
+    _, stderr = process.communicate(timeout=30)
+    assert stderr.strip() in ("", "Interrupted.")
+    assert process.returncode in (0, 130)
+
+
 def on_terminal(command: list[str]) -> str:
     """What a command writes to stderr when that is a terminal."""
     outer, inner = pty.openpty()
@@ -120,6 +150,17 @@ def test_progress_is_drawn_on_a_terminal_only() -> None:
     assert "img/s" in shown
     assert on_terminal([*SCAN, "--no-progress"]) == ""
     assert run(SCAN).stderr == ""
+
+
+def test_what_c_libraries_write_to_stderr_is_not_shown() -> None:
+    """libtiff complains of a damaged LZW stream."""
+    path = Path("training_data/class_A/damaged.tif")
+    picture(0, (300, 300)).save(path, compression="tiff_lzw")
+    data = bytearray(path.read_bytes())
+    data[2000:2400] = b"\xff" * 400
+    path.write_bytes(bytes(data))
+    done = run(SCAN)
+    assert (done.stderr, done.returncode) == ("", 0)
 
 
 @pytest.mark.parametrize(

@@ -110,6 +110,16 @@ def test_files_without_a_suffix_are_sniffed(tmp_path: Path) -> None:
     assert below(find_images(str(tmp_path), Selection())) == ["image"]
 
 
+@pytest.mark.skipif(not os.path.exists("/proc/self/mem"), reason="needs a file that fails to read")
+def test_a_file_that_fails_to_be_sniffed_hides_no_other(tmp_path: Path) -> None:
+    for name in "abcdefgh":
+        (tmp_path / f"{name}.png").touch()
+    (tmp_path / "d").symlink_to("/proc/self/mem")
+    listing = find_images(str(tmp_path), Selection())
+    assert len(listing.paths) == 9
+    assert listing.failures == ()
+
+
 @needs_posix
 def test_names_that_are_not_utf8_sort_by_their_bytes(tmp_path: Path) -> None:
     names = [b"\xff.png", b"z.png", b"\xc3\xa9.png", b"e.png", b"a\n.png"]
