@@ -11,6 +11,7 @@ import importlib
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from memscan.cache import Cache
     from memscan.detection import detect, hash_image
     from memscan.errors import (
         DecodeError,
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 __all__ = [
+    "Cache",
     "DecodeError",
     "Failure",
     "Finding",
@@ -58,7 +60,7 @@ __all__ = [
     "hash_image",
 ]
 
-_ROOMS = {"detect": "detection", "hash_image": "detection"}
+_ROOMS = {"Cache": "cache", "detect": "detection", "hash_image": "detection"}
 
 
 def __getattr__(name: str) -> object:

@@ -15,7 +15,7 @@ import stat
 import struct
 import sys
 import threading
-from typing import BinaryIO, Iterator
+from typing import BinaryIO, Iterator, NamedTuple
 
 from PIL import Image, UnidentifiedImageError
 
@@ -67,6 +67,16 @@ sys.stdout.buffer.write(image.tobytes())
 """
 
 
+FAST_SIDE = 256
+
+
+class Decoded(NamedTuple):
+    """An image in memory, and the number of pixels that its file holds."""
+
+    image: Image.Image
+    pixels: int
+
+
 class _PixelLimits:
     """The limits in force, for the one variable in which Pillow keeps its limit."""
 
@@ -99,27 +109,32 @@ def pixel_limit(max_pixels: int) -> Iterator[None]:
             Image.MAX_IMAGE_PIXELS = max(_limits.active, default=_limits.before)
 
 
-def open_image(path: str, max_pixels: int = MAX_PIXELS) -> Image.Image:
+def open_image(path: str, max_pixels: int = MAX_PIXELS, *, fast: bool = False) -> Decoded:
     """Decode the first frame of the image file at ``path``.
 
-    Raises ReadError if its bytes cannot be read and DecodeError if they are no whole image in one
-    of :data:`FORMATS` or more than ``max_pixels`` pixels. The image is loaded, its file closed.
+    ``fast`` lets libjpeg decode a JPEG to grey at 1/2, 1/4 or 1/8 of its size, as long as that
+    leaves FAST_SIDE pixels a side. Raises ReadError if its bytes cannot be read and DecodeError if
+    they are no whole image in one of :data:`FORMATS` or more than ``max_pixels`` pixels. The image
+    is loaded, its file closed.
     """
     with _open_regular(path) as file, _as_image_errors(file, max_pixels):
         image: Image.Image = Image.open(file, formats=_available_formats())
-        if image.width * image.height > max_pixels:
+        pixels = image.width * image.height
+        if pixels > max_pixels:
             raise _too_large(max_pixels)
         if _blocks_other_threads(image):
-            return _load_in_child(file, image)
+            return Decoded(_load_in_child(file, image), pixels)
+        if fast:
+            image.draft("L", (FAST_SIDE, FAST_SIDE))
         image.load()
-        return image
+        return Decoded(image, pixels)
 
 
-def load(image: Image.Image, max_pixels: int = MAX_PIXELS) -> Image.Image:
+def load(image: Image.Image, max_pixels: int = MAX_PIXELS) -> Decoded:
     """Decode an image that the caller opened, if that is still to do. Raises as open_image."""
     with _as_image_errors(None, max_pixels):
         image.load()
-        return image
+        return Decoded(image, image.width * image.height)
 
 
 def looks_like_image(path: str) -> bool:

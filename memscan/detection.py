@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import os
 from typing import Iterable, Sequence, Union
 
@@ -10,18 +9,18 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from memscan import __version__, decode, engines, evidence, hamming, hashing, verdicts
-from memscan.errors import DecodeError, HashError, ImageError, InputError
+from memscan import __version__, decode, engines, hamming, hashing, verdicts
+from memscan.cache import Cache
+from memscan.errors import InputError
+from memscan.intake import Intake, hash_decoded
 from memscan.records import (
     Failure,
     Finding,
-    HashedImage,
     Match,
     Progress,
     Reason,
     Report,
     Source,
-    Stage,
     Thresholds,
 )
 from memscan.sources.directories import (
@@ -50,6 +49,7 @@ def detect(
     follow_symlinks: bool = False,
     max_pixels: int = decode.MAX_PIXELS,
     jobs: int | None = None,
+    cache: Cache | None = None,
     progress: Progress | None = None,
 ) -> Report:
     """Compare each target with every image of the source and judge the closest distance.
@@ -66,6 +66,7 @@ def detect(
         follow_symlinks: whether links to directories are entered.
         max_pixels: images with more pixels are failures.
         jobs: the number of threads; all cores by default. It does not change the report.
+        cache: where hashes of unchanged files come from and new ones are kept; none by default.
         progress: called with a phase, the images done and their number, in this thread.
 
     Raises:
@@ -85,16 +86,16 @@ def detect(
     selection = Selection(recursive, patterns, follow_symlinks)
     target_listings = _list(_paths(targets), selection, "target")
     source_listings = _list(_paths(source), selection, "source")
-    hash_all = functools.partial(_hash_files, max_pixels=max_pixels, jobs=jobs, progress=progress)
+    intake = Intake(max_pixels, jobs, cache, progress)
 
     target_paths = [path for listing in target_listings for path in listing.paths]
-    target_table, target_failures = hash_all(target_paths, phase="targets")
+    target_table, target_failures = intake.hash_files(target_paths, "targets")
     named_failures = _named(target_listings, target_failures)
     if named_failures and not len(target_table) and len(named_failures) == len(target_failures):
         raise InputError(f"{target_failures[0].path}: {target_failures[0].message}")
     source_paths = [path for listing in source_listings for path in listing.paths]
     source_paths.sort(key=os.fsencode)  # the order in which equal distances are resolved
-    source_table, source_failures = hash_all(source_paths, phase="source")
+    source_table, source_failures = intake.hash_files(source_paths, "source")
     _require_readable_sources(source_listings, source_failures)
 
     own = same_files(target_table.paths, source_listings)
@@ -123,32 +124,10 @@ def hash_image(image: AnyPath | Image.Image, *, max_pixels: int = decode.MAX_PIX
     """
     with decode.pixel_limit(max_pixels):
         if isinstance(image, Image.Image):
-            return _reduce(decode.load(image, max_pixels)).hash
-        return hash_file(os.fspath(image), max_pixels).hash
-
-
-def hash_file(path: str, max_pixels: int = decode.MAX_PIXELS) -> HashedImage:
-    """Decode and hash the image file at ``path``. Raises ReadError, DecodeError or HashError."""
-    return _reduce(decode.open_image(path, max_pixels))
-
-
-def _reduce(image: Image.Image) -> HashedImage:
-    thumbnail = hashing.thumbnail(image)
-    low_information = evidence.is_low_information(np.asarray(thumbnail))
-    return HashedImage(hashing.phash(thumbnail), low_information)
-
-
-def _hash_or_fail(path: str, max_pixels: int) -> HashedImage | Failure:
-    try:
-        return hash_file(path, max_pixels)
-    except ImageError as error:
-        return Failure(path, _stage(error), str(error))
-
-
-def _stage(error: ImageError) -> Stage:
-    if isinstance(error, HashError):
-        return Stage.HASH
-    return Stage.DECODE if isinstance(error, DecodeError) else Stage.READ
+            decoded = decode.load(image, max_pixels)
+        else:
+            decoded = decode.open_image(os.fspath(image), max_pixels)
+        return hash_decoded([decoded])[0].hash
 
 
 def _paths(given: AnyPath | Iterable[AnyPath]) -> list[str]:
@@ -174,32 +153,6 @@ def _no_images(root: str, selection: Selection) -> str:
     if deeper:
         return f"{root}: no images here, but {deeper} in its subdirectories (add --recursive)"
     return f"{root}: no images here"
-
-
-def _hash_files(
-    paths: Sequence[str],
-    phase: str,
-    max_pixels: int,
-    jobs: int | None,
-    progress: Progress | None,
-) -> tuple[HashTable, tuple[Failure, ...]]:
-    hashed: list[str] = []
-    failures: list[Failure] = []
-    hashes = np.zeros(len(paths), np.uint64)
-    low_information = np.zeros(len(paths), np.bool_)
-    one = functools.partial(_hash_or_fail, max_pixels=max_pixels)
-    with decode.pixel_limit(max_pixels):
-        for done, result in enumerate(engines.map_in_order(one, paths, jobs), start=1):
-            if isinstance(result, Failure):
-                failures.append(result)
-            else:
-                hashes[len(hashed)] = result.hash
-                low_information[len(hashed)] = result.low_information
-                hashed.append(paths[done - 1])
-            if progress is not None:
-                progress(phase, done, len(paths))
-    table = HashTable(hashed, hashes[: len(hashed)], low_information[: len(hashed)])
-    return table, tuple(failures)
 
 
 def _named(listings: Sequence[Listing], failures: Sequence[Failure]) -> tuple[Failure, ...]:

@@ -7,14 +7,14 @@ import itertools
 import os
 import threading
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import Callable, Iterable, Iterator, TypeVar
+from typing import Callable, Iterable, Iterator, Sequence, TypeVar
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 MAX_JOBS = 1024
 
-CHUNK = 16
+CHUNK = 8
 """Items that a worker takes at a time: few enough that a worker told to stop does so at once."""
 
 _CHUNKS_IN_FLIGHT = 4  # per worker: enough to keep it busy, few enough for any number of items
@@ -26,24 +26,27 @@ def available_cores() -> int:
     return len(affinity(0)) if affinity else os.cpu_count() or 1
 
 
-def map_in_order(
-    function: Callable[[Item], Result], items: Iterable[Item], jobs: int | None = None
+def map_chunks(
+    function: Callable[[Iterable[Item]], Sequence[Result]],
+    items: Iterable[Item],
+    jobs: int | None = None,
 ) -> Iterator[Result]:
-    """Yield ``function(item)`` for each item, in the order of the items, computed by threads.
+    """Yield the results for all items in their order, computed by threads a chunk at a time.
 
-    Threads, because Pillow lets go of the interpreter lock while it decodes and resizes. ``jobs``
-    is their number (all cores by default). The caller's thread only waits, so that an interrupt
-    reaches it at once; when it stops early, workers end after the item that they are at.
+    ``function`` gives a sequence of results for some items. Threads, because Pillow lets go of the
+    interpreter lock while it decodes and resizes. ``jobs`` is their number (all cores by default).
+    The caller's thread only waits, so that an interrupt reaches it at once; when it stops early,
+    the chunks in work end after the item that they are at.
     """
     workers = jobs or available_cores()
     stopped = threading.Event()
 
-    def work(chunk: list[Item]) -> list[Result]:
-        return [function(item) for item in chunk if not stopped.is_set()]
+    def work(chunk: list[Item]) -> Sequence[Result]:
+        return function(item for item in chunk if not stopped.is_set())
 
     pool = ThreadPoolExecutor(workers)
     chunks = _chunks(items)
-    in_flight: collections.deque[Future[list[Result]]] = collections.deque()
+    in_flight: collections.deque[Future[Sequence[Result]]] = collections.deque()
     try:
         for chunk in itertools.islice(chunks, workers * _CHUNKS_IN_FLIGHT):
             in_flight.append(pool.submit(work, chunk))

@@ -16,27 +16,33 @@ FIRM_BITS = 20
 LEAST_CONTRAST = 3.0
 """Grey levels, as a standard deviation: a thumbnail with less is nearly flat."""
 
-_FREQUENCIES, _PIXELS = np.arange(8)[:, None], np.arange(32)[None, :]
-_DCT = 2.0 * np.cos(np.pi * _FREQUENCIES * (2 * _PIXELS + 1) / 64)
 
+def firm_bits(coefficients: npt.NDArray[np.float64]) -> npt.NDArray[np.int64]:
+    """The number of bits of each pHash (0 to 64) that slight noise would not turn.
 
-def firm_bits(thumbnail: npt.NDArray[np.uint8]) -> int:
-    """The number of bits of a pHash (0 to 64) that slight noise would not turn.
-
-    ``thumbnail`` is the 32 x 32 grey image that pHash transforms. pHash compares the 8 x 8 lowest
-    coefficients of its DCT-II with their median; a bit is firm when its coefficient is further
-    from the median than two grey levels of noise would move it.
+    ``coefficients``, of shape (n, 8, 8), are those of the unnormalised DCT-II of the 32 x 32
+    thumbnails; pHash compares them with their median. A bit is firm when its coefficient is
+    further from the median than two grey levels of noise would move it.
     """
-    coefficients = _DCT @ thumbnail @ _DCT.T
-    margins = np.abs(coefficients - np.median(coefficients))
-    return int(np.count_nonzero(margins > NOISE_LEVELS * NOISE_STEP))
+    flat = coefficients.reshape(-1, 64)
+    margins = np.abs(flat - np.median(flat, axis=1, keepdims=True))
+    firm: npt.NDArray[np.int64] = (margins > NOISE_LEVELS * NOISE_STEP).sum(axis=1)
+    return firm
 
 
-def is_low_information(thumbnail: npt.NDArray[np.uint8]) -> bool:
-    """Whether the image has too little structure for its pHash to tell it from others.
+def low_information(
+    thumbnails: npt.NDArray[np.uint8], coefficients: npt.NDArray[np.float64]
+) -> npt.NDArray[np.bool_]:
+    """Which images have too little structure for their pHash to tell them from others.
 
-    ``thumbnail`` is the 32 x 32 grey image that pHash transforms. True for flat and nearly flat
+    ``thumbnails`` has shape (n, 32, 32), ``coefficients`` (n, 8, 8). True for flat and nearly flat
     images, plain gradients and periodic patterns: two of them have close hashes without any of
     them being a copy.
     """
-    return bool(thumbnail.std() < LEAST_CONTRAST) or firm_bits(thumbnail) < FIRM_BITS
+    faint: npt.NDArray[np.bool_] = thumbnails.std(axis=(1, 2)) < LEAST_CONTRAST
+    return faint | (firm_bits(coefficients) < FIRM_BITS)
+
+
+def fingerprint() -> str:
+    """What must be equal for two judgements of low information to be comparable."""
+    return f"firm>={FIRM_BITS}/{NOISE_LEVELS} contrast>={LEAST_CONTRAST}"

@@ -53,6 +53,7 @@ class HashedImage:
 
     hash: int
     low_information: bool
+    pixels: int
 
 
 @dataclass(frozen=True)

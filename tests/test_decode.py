@@ -13,10 +13,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from memscan import decode
+from memscan import decode, hash_image
 from memscan.decode import SUFFIXES, looks_like_image, open_image, pixel_limit
 from memscan.errors import DecodeError, ImageError, ReadError
-from memscan.hashing import phash, thumbnail
 from tests.drawing import claim_size, needs_posix, picture, save
 
 SUFFIX_OF = {
@@ -56,7 +55,7 @@ def test_every_format_hashes_as_in_the_plain_call(format: str, tmp_path: Path) -
     picture(1, (128, 128)).save(path, format)
     with Image.open(path) as plain:
         expected = str(imagehash.phash(plain))
-    assert f"{phash(thumbnail(open_image(str(path)))):016x}" == expected
+    assert f"{hash_image(open_image(str(path)).image):016x}" == expected
 
 
 @pytest.mark.parametrize("format", ["GIF", "TIFF", "WEBP", "PNG"])
@@ -66,13 +65,13 @@ def test_of_several_frames_the_first_counts(format: str, tmp_path: Path) -> None
     first.save(path, format, save_all=True, append_images=[second])
     with Image.open(path) as plain:
         expected = imagehash.phash(plain)
-    assert phash(thumbnail(open_image(str(path)))) == int(str(expected), 16)
+    assert hash_image(open_image(str(path)).image) == int(str(expected), 16)
 
 
 def test_the_name_does_not_matter(tmp_path: Path) -> None:
     path = tmp_path / "really_a_png.jpg"
     picture(1).save(path, "PNG")
-    assert open_image(str(path)).format == "PNG"
+    assert open_image(str(path)).image.format == "PNG"
 
 
 def failing(path: Path | str, error: type[ImageError]) -> str:
@@ -162,7 +161,7 @@ def test_images_above_the_limit_are_refused(limit: int, tmp_path: Path) -> None:
 def test_images_at_the_limit_are_opened(tmp_path: Path) -> None:
     path = save(picture(1), tmp_path / "image.png")
     with pixel_limit(96 * 64):
-        assert open_image(path, 96 * 64).size == (96, 64)
+        assert open_image(path, 96 * 64).pixels == 96 * 64
 
 
 def test_the_limit_can_be_raised_above_that_of_pillow(
@@ -284,8 +283,8 @@ class TestJpeg2000:
             image = Image.fromarray(np.asarray(image).astype(np.uint16) * 257)
         path = save(image, tmp_path / "large.jp2")
         with Image.open(path) as plain:
-            assert open_image(path).mode == plain.mode == mode
-            assert np.array_equal(np.asarray(open_image(path)), np.asarray(plain))
+            assert open_image(path).image.mode == plain.mode == mode
+            assert np.array_equal(np.asarray(open_image(path).image), np.asarray(plain))
 
     def test_a_broken_one_is_refused(self, tmp_path: Path) -> None:
         path = tmp_path / "large.jp2"
@@ -327,5 +326,5 @@ def test_no_file_stays_open(tmp_path: Path) -> None:
         warnings.simplefilter("error", ResourceWarning)
         image = open_image(path)
         failing(tmp_path / "broken.png", DecodeError)
-    image.convert("L").load()
+    image.image.convert("L").load()
     assert stat.S_ISREG(os.stat(path).st_mode)

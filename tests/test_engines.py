@@ -4,18 +4,25 @@ import itertools
 import os
 import threading
 import time
+from typing import Any, Callable, Iterable
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from memscan.engines import CHUNK, available_cores, map_in_order
+from memscan.engines import CHUNK, available_cores, map_chunks
+
+
+def each(function: Callable[[Any], Any]) -> Callable[[Iterable[Any]], list[Any]]:
+    return lambda items: [function(item) for item in items]
 
 
 @settings(deadline=None, max_examples=30)
 @given(items=st.lists(st.integers(), max_size=200), jobs=st.integers(1, 8))
 def test_results_come_in_the_order_of_the_items(items: list[int], jobs: int) -> None:
-    assert list(map_in_order(lambda item: item * 2, items, jobs)) == [item * 2 for item in items]
+    assert list(map_chunks(each(lambda item: item * 2), items, jobs)) == [
+        item * 2 for item in items
+    ]
 
 
 def test_slow_items_do_not_change_the_order() -> None:
@@ -23,21 +30,21 @@ def test_slow_items_do_not_change_the_order() -> None:
         time.sleep(0.05 if item < CHUNK else 0)
         return item
 
-    assert list(map_in_order(late_first, range(3 * CHUNK), 4)) == list(range(3 * CHUNK))
+    assert list(map_chunks(each(late_first), range(3 * CHUNK), 4)) == list(range(3 * CHUNK))
 
 
 def test_several_threads_work() -> None:
     meeting = threading.Barrier(2, timeout=30)
-    assert len(list(map_in_order(lambda _: meeting.wait(), range(2 * CHUNK), 2))) == 2 * CHUNK
+    assert len(list(map_chunks(each(lambda _: meeting.wait()), range(2 * CHUNK), 2))) == 2 * CHUNK
 
 
 def test_an_error_reaches_the_caller() -> None:
     with pytest.raises(ZeroDivisionError):
-        list(map_in_order(lambda item: 1 // item, [1, 0]))
+        list(map_chunks(each(lambda item: 1 // item), [1, 0]))
 
 
 def test_items_are_taken_as_they_are_needed() -> None:
-    results = map_in_order(lambda item: item, itertools.count(), 2)
+    results = map_chunks(each(lambda item: item), itertools.count(), 2)
     assert list(itertools.islice(results, 1000)) == list(range(1000))
 
 
@@ -49,7 +56,7 @@ def test_a_caller_that_stops_stops_the_workers() -> None:
         done.append(item)
         return item
 
-    results = map_in_order(work, range(100_000), 2)
+    results = map_chunks(each(work), range(100_000), 2)
     next(results)
     results.close()  # type: ignore[attr-defined]
     time.sleep(0.1)

@@ -98,7 +98,7 @@ def test_the_python_example_runs() -> None:
 
 def test_every_command_and_option_is_described() -> None:
     for name in cli.memscan.commands:
-        assert f"### `memscan {name}`" in README
+        assert re.search(rf"^### .*`memscan {name}`$", README, re.MULTILINE)
     for parameter in detect.command.params:
         if isinstance(parameter, click.Option):
             assert f"`{max(parameter.opts, key=len)}" in README

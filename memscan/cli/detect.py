@@ -12,6 +12,7 @@ from memscan.cli.process import ExitCode, complain, warn, write_stdout
 from memscan.cli.progress import progress_bars
 
 if TYPE_CHECKING:
+    from memscan.cache import Cache
     from memscan.records import Report
 
 _LEVELS = ("identical", "near-duplicate", "review")
@@ -104,6 +105,12 @@ _LEVELS = ("identical", "near-duplicate", "review")
     help="Refuse images with more pixels  [default: 178956970, as Pillow does]",
 )
 @click.option("--jobs", metavar="N", type=click.IntRange(1, 1024), help="Threads  [default: cores]")
+@click.option("--no-cache", is_flag=True, help="Neither use nor fill the cache of hashes.")
+@click.option(
+    "--cache-dir",
+    metavar="DIR",
+    help="Where the cache lies  [default: MEMSCAN_CACHE_DIR or the user's cache directory]",
+)
 @click.option("--quiet", is_flag=True, help="Print the report only if it needs attention.")
 @click.option("--verbose", is_flag=True, help="Name each source image that cannot be read.")
 @click.option("--no-progress", is_flag=True, help="Draw no progress bar.")
@@ -116,6 +123,8 @@ def command(
     fail_on: str | None,
     max_failures: int | None,
     max_pixels: int | None,
+    no_cache: bool,
+    cache_dir: str | None,
     quiet: bool,
     verbose: bool,
     no_progress: bool,
@@ -134,16 +143,19 @@ def command(
     """
     outputs.check_writable(output_paths)
     from memscan import decode, detection, reports  # numpy and Pillow, not for --help
+    from memscan.cache import Cache, default_directory
 
+    cache = None if no_cache else Cache(cache_dir or default_directory())
     with progress_bars(not no_progress) as progress:
         report = detection.detect(
             targets,
             sources,
             max_pixels=decode.MAX_PIXELS if max_pixels is None else max_pixels,
+            cache=cache,
             progress=progress,
             **options,
         )
-    _warn(report)
+    _warn(report, cache)
     for path in output_paths:
         text = reports.render(report, outputs.format_of(path), verbose=True)
         outputs.write_whole(path, text)
@@ -152,7 +164,9 @@ def command(
     return _exit_code(report, fail_on, max_failures)
 
 
-def _warn(report: Report) -> None:
+def _warn(report: Report, cache: Cache | None) -> None:
+    if cache is not None and cache.trouble:
+        warn(cache.trouble)
     inside = report.targets_in_source
     if inside:
         warn(

@@ -54,7 +54,7 @@ def test_version(command: list[str]) -> None:
     assert (done.stdout, done.returncode) == (f"memscan {__version__}\n", 0)
 
 
-@pytest.mark.parametrize("name", ["", "detect", "compare", "demo"])
+@pytest.mark.parametrize("name", ["", "detect", "compare", "demo", "cache"])
 def test_every_command_has_help(name: str) -> None:
     for flag in ("-h", "--help"):
         done = run(MEMSCAN, *filter(None, [name]), flag)
@@ -354,11 +354,11 @@ class TestHostileNames:
 
 
 @needs_posix
-def test_it_needs_no_home_and_writes_nothing() -> None:
+def test_it_needs_no_home_and_writes_nothing_beside_the_images() -> None:
     before = sorted(str(path) for path in Path().rglob("*"))
     done = run(
         DETECT,
-        *("--target", "generated", *SOURCE),
+        *("--target", "generated", *SOURCE, "--no-cache"),
         env={"HOME": None, "USERPROFILE": None, "XDG_CACHE_HOME": None, "TMPDIR": "/nonexistent"},
     )
     assert done.returncode == 0, done.stderr

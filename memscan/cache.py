@@ -1,0 +1,371 @@
+"""Hashes of files that were hashed before. The only importer of sqlite3.
+
+One SQLite file, one row per file and encoder. A row counts only while everything that a change of
+the file can touch is as it was: path, size, times of modification and of status change in
+nanoseconds, inode. It costs nothing but time to delete the file, and no trouble with it stops a
+scan: the cache then finds nothing, keeps nothing, and says why in :attr:`Cache.trouble`.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sqlite3
+import sys
+import time
+from typing import Iterable, Iterator, NamedTuple, Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from memscan.errors import InputError
+from memscan.records import HashedImage
+
+FILE_NAME = "hashes.sqlite"
+VERSION = 1
+
+_APPLICATION = 0x6D656D73  # "mems", in the file's header
+_PATIENCE = 20.0  # seconds to wait for another scan's transaction
+_BATCH = 512  # rows per transaction
+_BATCH_SECONDS = 2.0
+
+# A change so soon after the last one that the clock of the file system shows no difference.
+_FINE_TICK, _COARSE_TICK = 20_000_000, 2_000_000_000  # nanoseconds
+
+_SCHEMA = f"""
+CREATE TABLE encoders (id INTEGER PRIMARY KEY, fingerprint TEXT UNIQUE NOT NULL);
+CREATE TABLE directories (id INTEGER PRIMARY KEY, path BLOB UNIQUE NOT NULL);
+CREATE TABLE images (
+    encoder INTEGER NOT NULL, directory INTEGER NOT NULL, name BLOB NOT NULL,
+    size INTEGER NOT NULL, mtime INTEGER NOT NULL, ctime INTEGER NOT NULL, inode INTEGER NOT NULL,
+    hash INTEGER NOT NULL, low_information INTEGER NOT NULL, pixels INTEGER NOT NULL,
+    PRIMARY KEY (encoder, directory, name)
+) WITHOUT ROWID;
+PRAGMA application_id = {_APPLICATION};
+PRAGMA user_version = {VERSION};
+"""
+
+
+class Stamp(NamedTuple):
+    """What tells one state of a file from another; times in nanoseconds."""
+
+    size: int
+    mtime: int
+    ctime: int
+    inode: int
+
+    @classmethod
+    def of(cls, path: str) -> Stamp | None:
+        """The stamp of the file behind the path, links followed; None if there is none."""
+        try:
+            found = os.stat(path)
+        except (OSError, ValueError):
+            return None
+        return cls(found.st_size, found.st_mtime_ns, found.st_ctime_ns, _signed(found.st_ino))
+
+    def is_settled(self, now: int) -> bool:
+        """Whether a later change of the file is sure to change the stamp."""
+        latest = max(self.mtime, self.ctime)
+        coarse = self.mtime % 1_000_000_000 == 0 and self.ctime % 1_000_000_000 == 0
+        return latest < now - (_COARSE_TICK if coarse else _FINE_TICK)
+
+
+class _Row(NamedTuple):
+    """A row still to be written, with names in place of numbers."""
+
+    encoder: str
+    directory: str
+    name: bytes
+    size: int
+    mtime: int
+    ctime: int
+    inode: int
+    hash: int
+    low_information: int
+    pixels: int
+
+
+class Known(NamedTuple):
+    """What the cache knows about N paths: arrays of shape (N,); unknown rows are zero."""
+
+    known: npt.NDArray[np.bool_]
+    hashes: npt.NDArray[np.uint64]
+    low_information: npt.NDArray[np.bool_]
+
+
+class Usage(NamedTuple):
+    """What is in a cache file: its size in bytes, and rows by encoder."""
+
+    bytes: int
+    images: dict[str, int]
+
+
+def default_directory() -> str | None:
+    """Where caches belong for this user on this system; None if the user has no home."""
+    chosen = os.environ.get("MEMSCAN_CACHE_DIR")
+    if chosen:
+        return chosen
+    home = os.path.expanduser("~") if os.environ.get("HOME") != "" else ""
+    if sys.platform == "win32":
+        base = os.environ.get("LOCALAPPDATA", "")
+    elif sys.platform == "darwin":
+        base = os.path.join(home, "Library", "Caches")
+    else:
+        base = os.environ.get("XDG_CACHE_HOME") or os.path.join(home, ".cache")
+    return os.path.join(base, "memscan") if os.path.isabs(base) else None
+
+
+class Cache:
+    """The cache in a directory, which is made if need be. Use it from one thread.
+
+    ``trouble`` is None, or a sentence that says what was lost and why.
+    """
+
+    def __init__(self, directory: str | None) -> None:
+        self.trouble: str | None = None
+        self.path = os.path.join(directory, FILE_NAME) if directory else ""
+        self._pending: list[_Row] = []
+        self._pending_since = 0.0
+        self._connection: sqlite3.Connection | None = None
+        if directory is None:
+            self.trouble = "there is no home directory for a cache; --cache-dir names another place"
+            return
+        with self._guarded("used"):
+            os.makedirs(directory, exist_ok=True)
+            self._connection = _connect(self.path)
+
+    def find(self, paths: Sequence[str], encoder: str, max_pixels: int) -> Known:
+        """Look up files by path and stamp; images of more than ``max_pixels`` are unknown."""
+        found = Known(
+            np.zeros(len(paths), np.bool_),
+            np.zeros(len(paths), np.uint64),
+            np.zeros(len(paths), np.bool_),
+        )
+        with self._guarded("read"):
+            if self._connection is not None:
+                for directory, rows in _by_directory(paths).items():
+                    self._find_in(directory, rows, paths, encoder, max_pixels, found)
+        return found
+
+    def keep(self, path: str, encoder: str, stamp: Stamp, image: HashedImage) -> None:
+        """Remember an image whose file had this stamp before it was read."""
+        if self._connection is None or not stamp.is_settled(time.time_ns()):
+            return
+        directory, name = os.path.split(path)
+        if not self._pending:
+            self._pending_since = time.monotonic()
+        values = (_signed(image.hash), int(image.low_information), image.pixels)
+        self._pending.append(_Row(encoder, directory, os.fsencode(name), *stamp, *values))
+        late = time.monotonic() - self._pending_since > _BATCH_SECONDS
+        if late or len(self._pending) >= _BATCH:
+            self.flush()
+
+    def flush(self) -> None:
+        """Write what is still to be written, in one short transaction."""
+        pending, self._pending = self._pending, []
+        if pending:
+            with self._guarded("written"), self._transaction() as connection:
+                encoders = {row.encoder for row in pending}
+                encoder_ids = {x: _id(connection, "encoders", "fingerprint", x) for x in encoders}
+                directories = {row.directory for row in pending}
+                directory_ids = {
+                    x: _id(connection, "directories", "path", _real_bytes(x)) for x in directories
+                }
+                connection.executemany(
+                    "INSERT OR REPLACE INTO images VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                    (
+                        (encoder_ids[row.encoder], directory_ids[row.directory], *row[2:])
+                        for row in pending
+                    ),
+                )
+
+    def usage(self) -> Usage:
+        """Count what is there. Raises InputError if the file cannot be used."""
+        with self._or_input_error() as connection:
+            rows = connection.execute(
+                "SELECT fingerprint, count(*) FROM images JOIN encoders ON encoders.id = encoder "
+                "GROUP BY fingerprint ORDER BY fingerprint"
+            ).fetchall()
+        sizes = (os.path.getsize(path) for path in self._files() if os.path.exists(path))
+        return Usage(sum(sizes), dict(rows))
+
+    def prune(self) -> int:
+        """Forget files that are gone or changed; returns how many. Raises InputError."""
+        with self._or_input_error() as connection:
+            stale = [
+                key
+                for directory, path, name, *stamp in connection.execute(
+                    "SELECT DISTINCT directory, path, name, size, mtime, ctime, inode "
+                    "FROM images JOIN directories ON directories.id = directory"
+                )
+                if Stamp.of(os.path.join(*map(os.fsdecode, (path, name)))) != tuple(stamp)
+                for key in [(directory, name, *stamp)]
+            ]
+            with self._transaction():
+                connection.executemany(
+                    "DELETE FROM images WHERE directory = ? AND name = ? "
+                    "AND size = ? AND mtime = ? AND ctime = ? AND inode = ?",
+                    stale,
+                )
+                connection.execute(
+                    "DELETE FROM directories WHERE id NOT IN (SELECT directory FROM images)"
+                )
+            connection.execute("VACUUM")
+        return len(stale)
+
+    def clear(self) -> bool:
+        """Delete the file; returns whether there was one. Raises InputError for a foreign file."""
+        self.close()
+        try:
+            with open(self.path, "rb") as file:
+                if file.read(16) not in (b"", b"SQLite format 3\0"):
+                    raise InputError(f"{self.path}: not a cache of memscan, so it is left alone")
+            for path in self._files():
+                with contextlib.suppress(FileNotFoundError):
+                    os.unlink(path)
+        except FileNotFoundError:
+            return False
+        except OSError as error:
+            raise InputError(f"{self.path}: cannot be deleted: {error.strerror}") from error
+        return True
+
+    def close(self) -> None:
+        """Write what is pending and let go of the file."""
+        self.flush()
+        if self._connection is not None:
+            with self._guarded("closed"):
+                self._connection.close()
+        self._connection = None
+
+    def _find_in(
+        self,
+        directory: str,
+        rows: list[int],
+        paths: Sequence[str],
+        encoder: str,
+        max_pixels: int,
+        found: Known,
+    ) -> None:
+        """Merge a directory's files with what is kept of it; both are in the order of names."""
+        assert self._connection is not None
+        kept = self._connection.execute(
+            "SELECT name, size, mtime, ctime, inode, hash, low_information, pixels FROM images "
+            "WHERE encoder = (SELECT id FROM encoders WHERE fingerprint = ?) "
+            "AND directory = (SELECT id FROM directories WHERE path = ?) ORDER BY name",
+            (encoder, _real_bytes(directory)),
+        )
+        entry = next(kept, None)
+        for row in rows:
+            name = os.fsencode(os.path.basename(paths[row]))
+            while entry is not None and entry[0] < name:
+                entry = next(kept, None)
+            if entry is None:
+                return
+            if entry[0] == name and entry[7] <= max_pixels and Stamp.of(paths[row]) == entry[1:5]:
+                found.known[row] = True
+                found.hashes[row] = entry[5] & 0xFFFFFFFFFFFFFFFF
+                found.low_information[row] = entry[6]
+
+    @contextlib.contextmanager
+    def _transaction(self) -> Iterator[sqlite3.Connection]:
+        assert self._connection is not None
+        self._connection.execute("BEGIN IMMEDIATE")
+        try:
+            yield self._connection
+        except BaseException:
+            with contextlib.suppress(sqlite3.Error):
+                self._connection.execute("ROLLBACK")
+            raise
+        self._connection.execute("COMMIT")
+
+    @contextlib.contextmanager
+    def _guarded(self, what: str) -> Iterator[None]:
+        """Turn trouble into a sentence and go on without the cache."""
+        try:
+            yield
+        except (sqlite3.Error, OSError, InputError) as error:
+            reason = getattr(error, "strerror", None) or str(error)
+            self.trouble = (
+                f"the cache {self.path} cannot be {what} ({reason}); the scan goes on without it"
+            )
+            self._pending = []
+            if self._connection is not None:
+                with contextlib.suppress(sqlite3.Error):
+                    self._connection.close()
+            self._connection = None
+
+    @contextlib.contextmanager
+    def _or_input_error(self) -> Iterator[sqlite3.Connection]:
+        """Give the connection to a command whose only purpose is the cache."""
+        if self._connection is None:
+            raise InputError(self.trouble or "the cache is closed")
+        try:
+            yield self._connection
+        except (sqlite3.Error, OSError) as error:
+            raise InputError(f"{self.path}: {error}") from error
+
+    def _files(self) -> list[str]:
+        return [self.path + suffix for suffix in ("", "-wal", "-shm", "-journal")]
+
+
+def _connect(path: str) -> sqlite3.Connection:
+    connection = sqlite3.connect(path, timeout=_PATIENCE, isolation_level=None)
+    try:
+        if connection.execute("PRAGMA user_version").fetchone() == (0,):
+            _create(connection)
+        application = connection.execute("PRAGMA application_id").fetchone()[0]
+        version = connection.execute("PRAGMA user_version").fetchone()[0]
+        if application != _APPLICATION:
+            raise InputError("it is not a cache of memscan; --cache-dir names another place")
+        if version != VERSION:
+            raise InputError(f"it belongs to another version of memscan, with format {version}")
+        with contextlib.suppress(sqlite3.Error):  # network file systems cannot: the default stays
+            connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute("PRAGMA synchronous = NORMAL")
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def _create(connection: sqlite3.Connection) -> None:
+    """Lay out an empty file, unless another process just did or it holds something else."""
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        if connection.execute("SELECT count(*) FROM sqlite_master").fetchone() == (0,):
+            for statement in filter(str.strip, _SCHEMA.split(";")):
+                connection.execute(statement)
+    except BaseException:
+        connection.execute("ROLLBACK")
+        raise
+    connection.execute("COMMIT")
+
+
+def _id(connection: sqlite3.Connection, table: str, column: str, value: object) -> int:
+    """The number of a value in its table, where it is entered if need be."""
+    connection.execute(f"INSERT OR IGNORE INTO {table} ({column}) VALUES (?)", (value,))
+    row = connection.execute(f"SELECT id FROM {table} WHERE {column} = ?", (value,)).fetchone()
+    return int(row[0])
+
+
+def _real_bytes(directory: str) -> bytes:
+    return os.fsencode(os.path.realpath(directory))
+
+
+def _by_directory(paths: Iterable[str]) -> dict[str, list[int]]:
+    """The positions of the paths in each directory, in the bytewise order of their names."""
+    groups: dict[str, list[int]] = {}
+    names: list[bytes] = []
+    for row, path in enumerate(paths):
+        directory, name = os.path.split(path)
+        names.append(os.fsencode(name))
+        groups.setdefault(directory, []).append(row)
+    for rows in groups.values():
+        rows.sort(key=names.__getitem__)
+    return groups
+
+
+def _signed(word: int) -> int:
+    """An unsigned number of 64 bits or more as the SQLite integer of its last 64 bits."""
+    word &= 0xFFFFFFFFFFFFFFFF
+    return word - (1 << 64) if word >> 63 else word

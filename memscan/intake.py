@@ -1,0 +1,120 @@
+"""From image files to a table of hashes: known files by the cache, the others by decoding."""
+
+from __future__ import annotations
+
+import functools
+from dataclasses import dataclass
+from typing import Iterable, Optional, Sequence, Tuple, Union
+
+import numpy as np
+import numpy.typing as npt
+
+from memscan import decode, engines, evidence, hashing
+from memscan.cache import Cache, Stamp
+from memscan.errors import DecodeError, HashError, ImageError
+from memscan.records import Failure, HashedImage, Progress, Stage
+from memscan.table import HashTable
+
+_Stamped = Tuple[Optional[Stamp], Union[HashedImage, Failure]]
+
+
+@dataclass(frozen=True)
+class Intake:
+    """How files are hashed: the options of a scan that reach its files."""
+
+    max_pixels: int = decode.MAX_PIXELS
+    jobs: int | None = None
+    cache: Cache | None = None
+    progress: Progress | None = None
+
+    def hash_files(
+        self, paths: Sequence[str], phase: str, *, fast: bool = False
+    ) -> tuple[HashTable, tuple[Failure, ...]]:
+        """Hash each file; those that cannot be hashed are failures, both in the given order.
+
+        ``fast`` decodes JPEG files at reduced scale, which can change a hash by a bit or two.
+        """
+        encoder = f"{hashing.fingerprint(fast)} {evidence.fingerprint()}"
+        done = np.zeros(len(paths), np.bool_)
+        hashes = np.zeros(len(paths), np.uint64)
+        low_information = np.zeros(len(paths), np.bool_)
+        if self.cache is not None:
+            done, hashes, low_information = self.cache.find(paths, encoder, self.max_pixels)
+        if done.any():
+            self._report(phase, int(done.sum()), len(paths))
+        failures = []
+        unknown = np.flatnonzero(~done).tolist()
+        for count, (row, result) in enumerate(
+            zip(unknown, self._hash([paths[row] for row in unknown], fast)),
+            start=len(paths) - len(unknown) + 1,
+        ):
+            stamp, image = result
+            if isinstance(image, Failure):
+                failures.append(image)
+            else:
+                done[row], hashes[row] = True, image.hash
+                low_information[row] = image.low_information
+                if self.cache is not None and stamp is not None:
+                    self.cache.keep(paths[row], encoder, stamp, image)
+            self._report(phase, count, len(paths))
+        if self.cache is not None:
+            self.cache.flush()
+        if not failures:
+            return HashTable(paths, hashes, low_information), ()
+        kept = [paths[row] for row in np.flatnonzero(done).tolist()]
+        return HashTable(kept, hashes[done], low_information[done]), tuple(failures)
+
+    def _hash(self, paths: Sequence[str], fast: bool) -> Iterable[_Stamped]:
+        work = functools.partial(_hash_chunk, max_pixels=self.max_pixels, fast=fast)
+        with decode.pixel_limit(self.max_pixels):
+            yield from engines.map_chunks(work, paths, self.jobs)
+
+    def _report(self, phase: str, done: int, total: int) -> None:
+        if self.progress is not None:
+            self.progress(phase, done, total)
+
+
+def hash_decoded(images: Sequence[decode.Decoded]) -> list[HashedImage]:
+    """Hash some decoded images at once. Raises HashError."""
+    return _reduce([hashing.thumbnail(image) for image, _ in images], [n for _, n in images])
+
+
+def _hash_chunk(paths: Iterable[str], max_pixels: int, fast: bool) -> list[_Stamped]:
+    """Hash some image files; each gives its hash or its failure, in order.
+
+    Several at a time, because the work on thumbnails is so short that threads would spend more
+    time in passing the interpreter lock to each other than in it.
+    """
+    stamps: list[Stamp | None] = []
+    outcomes: list[Failure | None] = []
+    thumbnails, pixels = [], []
+    for path in paths:
+        stamps.append(Stamp.of(path))  # before the file is read: a change meanwhile shows
+        try:
+            image, size = decode.open_image(path, max_pixels, fast=fast)
+            thumbnails.append(hashing.thumbnail(image))
+            pixels.append(size)
+            outcomes.append(None)
+        except ImageError as error:
+            outcomes.append(Failure(path, _stage(error), str(error)))
+    hashed = iter(_reduce(thumbnails, pixels))
+    images = [next(hashed) if failure is None else failure for failure in outcomes]
+    return list(zip(stamps, images))
+
+
+def _reduce(
+    thumbnails: Sequence[npt.NDArray[np.uint8]], pixels: Sequence[int]
+) -> list[HashedImage]:
+    if not thumbnails:
+        return []
+    stack = np.stack(thumbnails)
+    coefficients = hashing.transform(stack)
+    hashes = hashing.phashes(stack, coefficients)
+    flags = evidence.low_information(stack, coefficients)
+    return list(map(HashedImage, hashes.tolist(), flags.tolist(), pixels))
+
+
+def _stage(error: ImageError) -> Stage:
+    if isinstance(error, HashError):
+        return Stage.HASH
+    return Stage.DECODE if isinstance(error, DecodeError) else Stage.READ
