@@ -18,7 +18,8 @@ NO_DISTANCE = 255
 
 def distances(hashes: Hashes, hash: np.uint64) -> Distances:
     """The number of bits (0 to 64) in which ``hash`` differs from each of ``hashes``."""
-    return _popcount(hashes ^ hash)
+    differing = hashes ^ hash
+    return _popcount(differing, out=np.empty(hashes.shape, np.uint8))
 
 
 def nearest(
@@ -33,12 +34,15 @@ def nearest(
     """
     if count < 1:
         raise ValueError("count must be at least 1")
+    words = np.empty(BLOCK, np.uint64)
+    bits = np.empty(BLOCK, np.uint8)
     positions = np.full((len(targets), count), -1, np.int64)
     closest = np.full((len(targets), count), NO_DISTANCE, np.uint8)
     for start in range(0, len(sources), BLOCK):
         block = sources[start : start + BLOCK]
         for row, target in enumerate(targets):
-            found = distances(block, target)
+            differing = np.bitwise_xor(block, target, out=words[: len(block)])
+            found = _popcount(differing, out=bits[: len(block)])
             if excluded is not None and 0 <= excluded[row] - start < len(block):
                 found[excluded[row] - start] = NO_DISTANCE
             worst = closest[row, -1]
@@ -56,11 +60,10 @@ def nearest(
 _BITS_OF_16 = np.array([bin(value).count("1") for value in range(1 << 16)], np.uint8)
 
 
-def _popcount_by_table(words: Hashes) -> Distances:
+def _popcount_by_table(words: Hashes, out: Distances) -> Distances:
     """The number of set bits in each word, for numpy before 2.0, which has no bitwise_count."""
     quarters = np.ascontiguousarray(words).view(np.uint16).reshape((*words.shape, 4))
-    counts: Distances = _BITS_OF_16[quarters].sum(axis=-1, dtype=np.uint8)
-    return counts
+    return _BITS_OF_16[quarters].sum(axis=-1, dtype=np.uint8, out=out)
 
 
 _popcount = getattr(np, "bitwise_count", _popcount_by_table)
