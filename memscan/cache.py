@@ -32,6 +32,8 @@ _BATCH_SECONDS = 2.0
 # A change so soon after the last one that the clock of the file system shows no difference.
 _FINE_TICK, _COARSE_TICK = 20_000_000, 2_000_000_000  # nanoseconds
 
+_INODE_BITS = (1 << 63) - 1  # what an SQLite integer holds
+
 _SCHEMA = f"""
 CREATE TABLE encoders (id INTEGER PRIMARY KEY, fingerprint TEXT UNIQUE NOT NULL);
 CREATE TABLE directories (id INTEGER PRIMARY KEY, path BLOB UNIQUE NOT NULL);
@@ -61,7 +63,8 @@ class Stamp(NamedTuple):
             found = os.stat(path)
         except (OSError, ValueError):
             return None
-        return cls(found.st_size, found.st_mtime_ns, found.st_ctime_ns, _signed(found.st_ino))
+        inode = found.st_ino & _INODE_BITS
+        return cls(found.st_size, found.st_mtime_ns, found.st_ctime_ns, inode)
 
     def is_settled(self, now: int) -> bool:
         """Whether a later change of the file is sure to change the stamp."""
@@ -143,8 +146,8 @@ class Cache:
         )
         with self._guarded("read"):
             if self._connection is not None:
-                for directory, rows in _by_directory(paths).items():
-                    self._find_in(directory, rows, paths, encoder, max_pixels, found)
+                for directory, (names, rows) in _by_directory(paths).items():
+                    self._find_in(directory, names, rows, paths, encoder, max_pixels, found)
         return found
 
     def keep(self, path: str, encoder: str, stamp: Stamp, image: HashedImage) -> None:
@@ -240,6 +243,7 @@ class Cache:
     def _find_in(
         self,
         directory: str,
+        names: list[bytes],
         rows: list[int],
         paths: Sequence[str],
         encoder: str,
@@ -255,8 +259,7 @@ class Cache:
             (encoder, _real_bytes(directory)),
         )
         entry = next(kept, None)
-        for row in rows:
-            name = os.fsencode(os.path.basename(paths[row]))
+        for name, row in zip(names, rows):
             while entry is not None and entry[0] < name:
                 entry = next(kept, None)
             if entry is None:
@@ -352,16 +355,17 @@ def _real_bytes(directory: str) -> bytes:
     return os.fsencode(os.path.realpath(directory))
 
 
-def _by_directory(paths: Iterable[str]) -> dict[str, list[int]]:
-    """The positions of the paths in each directory, in the bytewise order of their names."""
-    groups: dict[str, list[int]] = {}
-    names: list[bytes] = []
+def _by_directory(paths: Iterable[str]) -> dict[str, tuple[list[bytes], list[int]]]:
+    """The files of each directory in the bytewise order of their names: names and positions."""
+    groups: dict[str, tuple[list[bytes], list[int]]] = {}
     for row, path in enumerate(paths):
         directory, name = os.path.split(path)
+        names, rows = groups.setdefault(directory, ([], []))
         names.append(os.fsencode(name))
-        groups.setdefault(directory, []).append(row)
-    for rows in groups.values():
-        rows.sort(key=names.__getitem__)
+        rows.append(row)
+    for directory, (names, rows) in groups.items():
+        order = sorted(range(len(names)), key=names.__getitem__)
+        groups[directory] = ([names[i] for i in order], [rows[i] for i in order])
     return groups
 
 

@@ -94,7 +94,8 @@ def detect(
     if named_failures and not len(target_table) and len(named_failures) == len(target_failures):
         raise InputError(f"{target_failures[0].path}: {target_failures[0].message}")
     source_paths = [path for listing in source_listings for path in listing.paths]
-    source_paths.sort(key=os.fsencode)  # the order in which equal distances are resolved
+    if len(source_listings) > 1:  # the order in which equal distances are resolved
+        source_paths.sort(key=os.fsencode)
     source_table, source_failures = intake.hash_files(source_paths, "source")
     _require_readable_sources(source_listings, source_failures)
 
