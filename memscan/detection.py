@@ -48,6 +48,7 @@ def detect(
     exclude_self: bool = False,
     follow_symlinks: bool = False,
     max_pixels: int = decode.MAX_PIXELS,
+    fast: bool = False,
     jobs: int | None = None,
     cache: Cache | None = None,
     progress: Progress | None = None,
@@ -65,6 +66,10 @@ def detect(
         exclude_self: whether a source that is the same file as a target is left out for it.
         follow_symlinks: whether links to directories are entered.
         max_pixels: images with more pixels are failures.
+        fast: whether JPEG sources are decoded at reduced scale first. Those that may then lie
+            within the distinct threshold are hashed again exactly, so that verdicts, and all
+            distances up to that threshold, are those of the exact scan; greater ones may be off
+            by a few bits.
         jobs: the number of threads; all cores by default. It does not change the report.
         cache: where hashes of unchanged files come from and new ones are kept; none by default.
         progress: called with a phase, the images done and their number, in this thread.
@@ -96,14 +101,19 @@ def detect(
     source_paths = [path for listing in source_listings for path in listing.paths]
     if len(source_listings) > 1:  # the order in which equal distances are resolved
         source_paths.sort(key=os.fsencode)
-    source_table, source_failures = intake.hash_files(source_paths, "source")
+    source_table, source_failures = intake.hash_files(source_paths, "source", fast=fast)
+    if fast:
+        radius = distinct_threshold + hashing.FAST_ERROR
+        near = hamming.near_any(target_table.hashes, source_table.hashes, radius)
+        source_table, more_failures = _hash_again(source_table, near, intake)
+        source_failures += more_failures
     _require_readable_sources(source_listings, source_failures)
 
     own = same_files(target_table.paths, source_listings)
     excluded = _positions(target_table.paths, source_table.paths, own) if exclude_self else None
     return Report(
         version=__version__,
-        encoder=hashing.fingerprint(),
+        encoder=hashing.fingerprint(fast),
         libraries=hashing.library_versions(),
         thresholds=thresholds,
         targets=tuple(listing.root for listing in target_listings),
@@ -174,6 +184,22 @@ def _require_readable_sources(listings: Sequence[Listing], failures: Sequence[Fa
                 f"{listing.root}: none of the {len(listing.paths)} images here can be read "
                 f"(first {first.path}: {first.message})"
             )
+
+
+def _hash_again(
+    table: HashTable, chosen: npt.NDArray[np.bool_], intake: Intake
+) -> tuple[HashTable, tuple[Failure, ...]]:
+    """The table with the exact hashes of the chosen rows, less those that fail this time."""
+    exact, failures = intake.hash_files(
+        [table.paths[row] for row in np.flatnonzero(chosen).tolist()], "candidates"
+    )
+    failed = {failure.path for failure in failures}
+    kept = np.array([path not in failed for path in table.paths], np.bool_)
+    hashes, low_information = table.hashes.copy(), table.low_information.copy()
+    hashes[chosen & kept] = exact.hashes
+    low_information[chosen & kept] = exact.low_information
+    paths = [table.paths[row] for row in np.flatnonzero(kept).tolist()]
+    return HashTable(paths, hashes[kept], low_information[kept]), failures
 
 
 def _unlisted(listings: Sequence[Listing]) -> tuple[Failure, ...]:

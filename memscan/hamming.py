@@ -38,23 +38,36 @@ def nearest(
     bits = np.empty(BLOCK, np.uint8)
     positions = np.full((len(targets), count), -1, np.int64)
     closest = np.full((len(targets), count), NO_DISTANCE, np.uint8)
+    worsts = [NO_DISTANCE] * len(targets)  # the last column of closest, as quick to read as it gets
     for start in range(0, len(sources), BLOCK):
         block = sources[start : start + BLOCK]
+        differing, found = words[: len(block)], bits[: len(block)]
         for row, target in enumerate(targets):
-            differing = np.bitwise_xor(block, target, out=words[: len(block)])
-            found = _popcount(differing, out=bits[: len(block)])
+            np.bitwise_xor(block, target, out=differing)
+            _popcount(differing, out=found)
             if excluded is not None and 0 <= excluded[row] - start < len(block):
                 found[excluded[row] - start] = NO_DISTANCE
-            worst = closest[row, -1]
-            if found.min() >= worst:
+            worst = worsts[row]
+            if np.minimum.reduce(found) >= worst:
                 continue
             # Strictly closer only: a later source never displaces an earlier one at its distance.
             better = np.flatnonzero(found < worst)
             merged = np.concatenate([closest[row], found[better]])
             order = np.argsort(merged, kind="stable")[:count]
             closest[row] = merged[order]
+            worsts[row] = int(closest[row, -1])
             positions[row] = np.concatenate([positions[row], better + start])[order]
     return positions, closest
+
+
+def near_any(targets: Hashes, sources: Hashes, radius: int) -> npt.NDArray[np.bool_]:
+    """Which of the sources (N,) lie within ``radius`` bits, inclusive, of any target (M,)."""
+    near = np.zeros(len(sources), np.bool_)
+    for start in range(0, len(sources), BLOCK):
+        block = sources[start : start + BLOCK]
+        for target in targets:
+            near[start : start + BLOCK] |= distances(block, target) <= radius
+    return near
 
 
 _BITS_OF_16 = np.array([bin(value).count("1") for value in range(1 << 16)], np.uint8)

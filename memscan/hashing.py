@@ -18,6 +18,10 @@ from PIL import Image
 from memscan import resampling
 from memscan.errors import HashError
 
+FAST_ERROR = 6
+"""Bits by which the hash of a JPEG decoded at reduced scale may differ from its exact hash: two
+more than the largest difference seen (see DESIGN.md)."""
+
 _SIXTEEN_BITS = ("I;16", "I;16L", "I;16B", "I;16N")
 _BITS_PER_SAMPLE, _LOWEST_SAMPLE, _HIGHEST_SAMPLE = 258, 340, 341  # TIFF tags
 _BLOCK = 1 << 18  # pixels

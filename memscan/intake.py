@@ -91,8 +91,8 @@ def _hash_chunk(paths: Iterable[str], max_pixels: int, fast: bool) -> list[_Stam
     for path in paths:
         stamps.append(Stamp.of(path))  # before the file is read: a change meanwhile shows
         try:
-            image, size = decode.open_image(path, max_pixels, fast=fast)
-            thumbnails.append(hashing.thumbnail(image))
+            thumbnail, size = _thumbnail(path, max_pixels, fast)
+            thumbnails.append(thumbnail)
             pixels.append(size)
             outcomes.append(None)
         except ImageError as error:
@@ -100,6 +100,16 @@ def _hash_chunk(paths: Iterable[str], max_pixels: int, fast: bool) -> list[_Stam
     hashed = iter(_reduce(thumbnails, pixels))
     images = [next(hashed) if failure is None else failure for failure in outcomes]
     return list(zip(stamps, images))
+
+
+def _thumbnail(path: str, max_pixels: int, fast: bool) -> tuple[npt.NDArray[np.uint8], int]:
+    """The thumbnail and the number of pixels of an image file.
+
+    A function of its own so that the image is gone before the next one is decoded: its memory is
+    then used again, which is a sixth faster at 3 megapixels than getting fresh pages.
+    """
+    image, pixels = decode.open_image(path, max_pixels, fast=fast)
+    return hashing.thumbnail(image), pixels
 
 
 def _reduce(

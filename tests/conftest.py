@@ -1,6 +1,14 @@
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Benchmarks run only when they are asked for by name."""
+    asked_for = any("benchmarks" in argument for argument in config.invocation_params.args)
+    return True if collection_path.name == "benchmarks" and not asked_for else None
 
 
 @pytest.fixture(autouse=True)

@@ -3,16 +3,33 @@ from __future__ import annotations
 import multiprocessing
 import os
 import random
+import time
 from pathlib import Path
+from typing import Sequence
 
 import imagehash
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
 import memscan
-from memscan import HashError, InputError, ReadError, Reason, Stage, Verdict, detect, hash_image
+from memscan import (
+    Cache,
+    HashError,
+    InputError,
+    ReadError,
+    Reason,
+    Stage,
+    Verdict,
+    decode,
+    detect,
+    hash_image,
+    hashing,
+)
+from memscan.intake import Intake, hash_decoded
+from memscan.table import HashTable
 from tests.drawing import claim_size, needs_posix, picture, save, shipped_photographs
 
 
@@ -347,3 +364,90 @@ class TestHashImage:
         os.truncate(train / "0.png", 500)
         with Image.open(train / "0.png") as image, pytest.raises(memscan.DecodeError):
             hash_image(image)
+
+
+class TestFast:
+    """Verdicts, reasons and distances up to the distinct threshold are those of the exact scan."""
+
+    @staticmethod
+    def essence(report: memscan.Report) -> list[object]:
+        return [
+            (
+                finding.target,
+                finding.verdict,
+                finding.reasons,
+                [match for match in finding.matches if match.distance <= 10],
+            )
+            for finding in report.findings
+        ]
+
+    @pytest.fixture
+    def photographs(self, tmp_path: Path) -> Path:
+        """Large JPEG sources, and targets that are edits of them."""
+        images = []
+        for path in shipped_photographs():
+            with Image.open(path) as opened:
+                images.append(opened.convert("RGB"))
+        images += [picture(seed) for seed in range(10)]
+        for number, image in enumerate(images):
+            large = image.resize((1100, 900), Image.Resampling.BICUBIC)
+            large.save(tmp_path / f"{number}.jpg", quality=90)
+            os.makedirs(tmp_path / "targets", exist_ok=True)
+            for turn in range(4):
+                edited(image, 4 * number + turn).save(
+                    tmp_path / f"targets/{number}_{turn}.jpg", quality=(10, 50, 90, 95)[turn]
+                )
+        return tmp_path
+
+    @pytest.mark.filterwarnings("ignore:Palette images with Transparency")
+    def test_it_judges_as_the_exact_scan(self, photographs: Path) -> None:
+        exact = detect(photographs / "targets", photographs, top_k=3)
+        fast = detect(photographs / "targets", photographs, top_k=3, fast=True)
+        assert self.essence(fast) == self.essence(exact)
+        assert len(exact.findings) > 120
+        assert {finding.verdict for finding in exact.findings} == set(Verdict)
+        assert "decode=fast" in fast.encoder
+
+    @pytest.mark.filterwarnings("ignore:Palette images with Transparency")
+    def test_the_error_is_within_the_margin(self, photographs: Path) -> None:
+        for path in photographs.glob("*.jpg"):
+            exact, fast = (
+                hash_decoded([decode.open_image(str(path), fast=fast)])[0].hash
+                for fast in (False, True)
+            )
+            assert bin(exact ^ fast).count("1") < hashing.FAST_ERROR
+
+    def test_a_candidate_whose_fast_hash_is_off_is_found(
+        self, train: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """A fast decoder that turns as many bits as the margin allows."""
+        original = Intake.hash_files
+
+        def blurred(
+            self: Intake, paths: Sequence[str], phase: str, *, fast: bool = False
+        ) -> tuple[HashTable, tuple[memscan.Failure, ...]]:
+            table, failures = original(self, paths, phase, fast=fast)
+            wrong = np.uint64(0b111111 if fast else 0)
+            return HashTable(table.paths, table.hashes ^ wrong, table.low_information), failures
+
+        monkeypatch.setattr(Intake, "hash_files", blurred)
+        exact = detect("train/3.png", "train")
+        assert exact.findings == detect("train/3.png", "train", fast=True).findings
+
+    def test_a_candidate_that_vanishes_is_a_failure(self, train: Path) -> None:
+        save(picture(0), train.parent / "target.png")
+
+        def remove(phase: str, done: int, total: int) -> None:
+            if (phase, done) == ("source", 6):
+                (train / "0.png").unlink()
+
+        report = detect("target.png", "train", fast=True, progress=remove)
+        assert [failure.path for failure in report.failures] == ["train/0.png"]
+        assert (report.found, report.hashed) == (6, 5)
+
+    def test_fast_and_exact_hashes_do_not_mix_in_the_cache(self, photographs: Path) -> None:
+        cache = Cache(str(photographs / "cache"))
+        time.sleep(0.03)
+        plain = detect(photographs / "targets", photographs)
+        detect(photographs / "targets", photographs, fast=True, cache=cache)
+        assert detect(photographs / "targets", photographs, cache=cache) == plain

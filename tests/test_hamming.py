@@ -113,3 +113,18 @@ def test_the_table_counts_bits(values: list[int]) -> None:
         np.array(values, np.uint64), out=np.empty(len(values), np.uint8)
     )
     assert counts.tolist() == [bin(value).count("1") for value in values]
+
+
+@settings(deadline=None, max_examples=60)
+@given(
+    targets=st.lists(words | close_words, max_size=4),
+    sources=st.lists(words | close_words, max_size=12),
+    radius=st.integers(0, 64),
+)
+def test_near_any_is_the_plain_search(targets: list[int], sources: list[int], radius: int) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(hamming, "BLOCK", 5)
+        near = hamming.near_any(np.array(targets, np.uint64), np.array(sources, np.uint64), radius)
+    assert near.tolist() == [
+        any(bin(target ^ source).count("1") <= radius for target in targets) for source in sources
+    ]

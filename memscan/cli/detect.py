@@ -105,6 +105,11 @@ _LEVELS = ("identical", "near-duplicate", "review")
     help="Refuse images with more pixels  [default: 178956970, as Pillow does]",
 )
 @click.option("--jobs", metavar="N", type=click.IntRange(1, 1024), help="Threads  [default: cores]")
+@click.option(
+    "--fast",
+    is_flag=True,
+    help="Decode JPEG sources at reduced scale; what comes close is hashed again exactly.",
+)
 @click.option("--no-cache", is_flag=True, help="Neither use nor fill the cache of hashes.")
 @click.option(
     "--cache-dir",
