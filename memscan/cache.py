@@ -11,7 +11,6 @@ from __future__ import annotations
 import contextlib
 import os
 import sqlite3
-import sys
 import time
 from typing import Iterable, Iterator, NamedTuple, Sequence
 
@@ -20,6 +19,7 @@ import numpy.typing as npt
 
 from memscan.errors import InputError
 from memscan.records import HashedImage
+from memscan.stamps import Stamp, is_same
 
 FILE_NAME = "hashes.sqlite"
 VERSION = 1
@@ -28,11 +28,6 @@ _APPLICATION = 0x6D656D73  # "mems", in the file's header
 _PATIENCE = 20.0  # seconds to wait for another scan's transaction
 _BATCH = 512  # rows per transaction
 _BATCH_SECONDS = 2.0
-
-# A change so soon after the last one that the clock of the file system shows no difference.
-_FINE_TICK, _COARSE_TICK = 20_000_000, 2_000_000_000  # nanoseconds
-
-_INODE_BITS = (1 << 63) - 1  # what an SQLite integer holds
 
 _SCHEMA = f"""
 CREATE TABLE encoders (id INTEGER PRIMARY KEY, fingerprint TEXT UNIQUE NOT NULL);
@@ -46,31 +41,6 @@ CREATE TABLE images (
 PRAGMA application_id = {_APPLICATION};
 PRAGMA user_version = {VERSION};
 """
-
-
-class Stamp(NamedTuple):
-    """What tells one state of a file from another; times in nanoseconds."""
-
-    size: int
-    mtime: int
-    ctime: int
-    inode: int
-
-    @classmethod
-    def of(cls, path: str) -> Stamp | None:
-        """The stamp of the file behind the path, links followed; None if there is none."""
-        try:
-            found = os.stat(path)
-        except (OSError, ValueError):
-            return None
-        inode = found.st_ino & _INODE_BITS
-        return cls(found.st_size, found.st_mtime_ns, found.st_ctime_ns, inode)
-
-    def is_settled(self, now: int) -> bool:
-        """Whether a later change of the file is sure to change the stamp."""
-        latest = max(self.mtime, self.ctime)
-        coarse = self.mtime % 1_000_000_000 == 0 and self.ctime % 1_000_000_000 == 0
-        return latest < now - (_COARSE_TICK if coarse else _FINE_TICK)
 
 
 class _Row(NamedTuple):
@@ -101,21 +71,6 @@ class Usage(NamedTuple):
 
     bytes: int
     images: dict[str, int]
-
-
-def default_directory() -> str | None:
-    """Where caches belong for this user on this system; None if the user has no home."""
-    chosen = os.environ.get("MEMSCAN_CACHE_DIR")
-    if chosen:
-        return chosen
-    home = os.path.expanduser("~") if os.environ.get("HOME") != "" else ""
-    if sys.platform == "win32":
-        base = os.environ.get("LOCALAPPDATA", "")
-    elif sys.platform == "darwin":
-        base = os.path.join(home, "Library", "Caches")
-    else:
-        base = os.environ.get("XDG_CACHE_HOME") or os.path.join(home, ".cache")
-    return os.path.join(base, "memscan") if os.path.isabs(base) else None
 
 
 class Cache:
@@ -264,7 +219,7 @@ class Cache:
                 entry = next(kept, None)
             if entry is None:
                 return
-            if entry[0] == name and entry[7] <= max_pixels and _is_same(paths[row], entry):
+            if entry[0] == name and entry[7] <= max_pixels and is_same(paths[row], entry):
                 found.known[row] = True
                 found.hashes[row] = entry[5] & 0xFFFFFFFFFFFFFFFF
                 found.low_information[row] = entry[6]
@@ -349,20 +304,6 @@ def _id(connection: sqlite3.Connection, table: str, column: str, value: object) 
     connection.execute(f"INSERT OR IGNORE INTO {table} ({column}) VALUES (?)", (value,))
     row = connection.execute(f"SELECT id FROM {table} WHERE {column} = ?", (value,)).fetchone()
     return int(row[0])
-
-
-def _is_same(path: str, entry: tuple[int, ...]) -> bool:
-    """Whether the file has the stamp in columns 1 to 4 of its row. Made for speed, as _split is."""
-    try:
-        found = os.stat(path)
-    except (OSError, ValueError):
-        return False
-    return (
-        found.st_size == entry[1]
-        and found.st_mtime_ns == entry[2]
-        and found.st_ctime_ns == entry[3]
-        and found.st_ino & _INODE_BITS == entry[4]
-    )
 
 
 def _split(path: str) -> tuple[str, str]:

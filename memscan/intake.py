@@ -10,9 +10,10 @@ import numpy as np
 import numpy.typing as npt
 
 from memscan import decode, engines, evidence, hashing
-from memscan.cache import Cache, Stamp
+from memscan.cache import Cache
 from memscan.errors import DecodeError, HashError, ImageError
 from memscan.records import Failure, HashedImage, Progress, Stage
+from memscan.stamps import Stamp
 from memscan.table import HashTable
 
 _Stamped = Tuple[Optional[Stamp], Union[HashedImage, Failure]]

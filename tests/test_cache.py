@@ -13,8 +13,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from memscan import Cache, decode, detect
-from memscan.cache import FILE_NAME, Stamp, default_directory
+from memscan.cache import FILE_NAME
 from memscan.records import HashedImage
+from memscan.stamps import Stamp
 from tests.cli.running import DETECT, MEMSCAN, environment, run
 from tests.drawing import needs_posix, picture, save
 
@@ -110,17 +111,6 @@ def test_a_changed_file_is_read_again(train: Path, decoded: list[str], change: s
     assert decoded[0] == os.path.join("train", "1", "1.png")
 
 
-def test_a_file_changed_this_moment_is_not_kept(train: Path) -> None:
-    stamp = Stamp.of(str(train / "0/0.png"))
-    assert stamp is not None
-    now = max(stamp.mtime, stamp.ctime)
-    assert not stamp.is_settled(now + 1_000_000)
-    assert stamp.is_settled(now + 50_000_000)
-    coarse = stamp._replace(mtime=5_000_000_000, ctime=5_000_000_000)
-    assert not coarse.is_settled(6_500_000_000), "a file system that counts in seconds"
-    assert coarse.is_settled(7_500_000_000)
-
-
 def test_failures_are_not_kept(train: Path, decoded: list[str]) -> None:
     (train / "broken.png").write_bytes(b"broken")
     time.sleep(0.03)
@@ -168,7 +158,7 @@ def test_find_is_a_plain_look_up(
         Path(path).touch()
     cache = Cache(str(folder / "cache"))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("memscan.cache._FINE_TICK", -(10**12))  # files of this moment are kept
+        patch.setattr("memscan.stamps._FINE_TICK", -(10**12))  # files of this moment are kept
         for number in sorted(kept, reverse=True):
             stamp = Stamp.of(paths[number])
             assert stamp is not None
@@ -377,17 +367,3 @@ class TestCommands:
         shown, code = self.command("clear")
         assert (code, path.exists()) == (2, True)
         assert "not a cache of memscan" in shown
-
-
-def test_the_default_place(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("MEMSCAN_CACHE_DIR", raising=False)
-    monkeypatch.setattr(sys, "platform", "linux")
-    monkeypatch.setenv("HOME", "/home/someone")
-    monkeypatch.setenv("XDG_CACHE_HOME", "/caches")
-    assert default_directory() == os.path.join("/caches", "memscan")
-    monkeypatch.delenv("XDG_CACHE_HOME")
-    assert default_directory() == os.path.join("/home/someone", ".cache", "memscan")
-    monkeypatch.setattr(sys, "platform", "darwin")
-    assert default_directory() == os.path.join("/home/someone", "Library", "Caches", "memscan")
-    monkeypatch.setenv("MEMSCAN_CACHE_DIR", "mine")
-    assert default_directory() == "mine"

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from memscan.cli.places import cache_directory
 from memscan.cli.process import ExitCode, write_stdout
 
 if TYPE_CHECKING:
@@ -17,9 +18,9 @@ if TYPE_CHECKING:
 @click.pass_context
 def command(context: click.Context, cache_dir: str | None) -> None:
     """Look after the hashes that are kept from scan to scan."""
-    from memscan.cache import Cache, default_directory  # numpy and SQLite, not for --help
+    from memscan.cache import Cache  # numpy and SQLite, not for --help
 
-    context.obj = Cache(cache_dir or default_directory())
+    context.obj = Cache(cache_dir or cache_directory())
 
 
 @command.command()

@@ -8,6 +8,7 @@ import click
 
 from memscan import __version__
 from memscan.cli import outputs
+from memscan.cli.places import cache_directory
 from memscan.cli.process import ExitCode, complain, warn, write_stdout
 from memscan.cli.progress import progress_bars
 
@@ -148,9 +149,9 @@ def command(
     """
     outputs.check_writable(output_paths)
     from memscan import decode, detection, reports  # numpy and Pillow, not for --help
-    from memscan.cache import Cache, default_directory
+    from memscan.cache import Cache
 
-    cache = None if no_cache else Cache(cache_dir or default_directory())
+    cache = None if no_cache else Cache(cache_dir or cache_directory())
     with progress_bars(not no_progress) as progress:
         report = detection.detect(
             targets,

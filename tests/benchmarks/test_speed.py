@@ -18,7 +18,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from memscan import Cache, cache, detect, evidence, hamming, hashing
+from memscan import Cache, cache, detect, evidence, hamming, hashing, stamps
 from memscan.intake import Intake
 from memscan.records import HashedImage
 from tests.benchmarks.conftest import Race
@@ -154,13 +154,13 @@ def test_second_scan(report: Report, target: str, tmp_path: Path) -> None:
     source, kept = tmp_path / "source", Cache(str(tmp_path / "cache"))
     encoder = f"{hashing.fingerprint()} {evidence.fingerprint()}"
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(cache, "_FINE_TICK", -(10**12))
+        patch.setattr(stamps, "_FINE_TICK", -(10**12))
         patch.setattr(cache, "_BATCH", 20_000)
         for number in range(count):
             path = source / f"{number // 1000}" / f"image_{number}.png"
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(b"small")
-            stamp = cache.Stamp.of(str(path))
+            stamp = stamps.Stamp.of(str(path))
             assert stamp is not None
             kept.keep(str(path), encoder, stamp, HashedImage(number, False, 1))
     kept.close()

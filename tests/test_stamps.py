@@ -1,0 +1,40 @@
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from memscan.stamps import Stamp, is_same
+
+
+def test_a_file_changed_this_moment_is_not_settled(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    stamp = Stamp.of(str(tmp_path / "file"))
+    assert stamp is not None
+    now = max(stamp.mtime, stamp.ctime)
+    assert not stamp.is_settled(now + 1_000_000)
+    assert stamp.is_settled(now + 50_000_000)
+    coarse = stamp._replace(mtime=5_000_000_000, ctime=5_000_000_000)
+    assert not coarse.is_settled(6_500_000_000), "a file system that counts in seconds"
+    assert coarse.is_settled(7_500_000_000)
+
+
+def test_what_is_not_there_has_no_stamp(tmp_path: Path) -> None:
+    assert Stamp.of(str(tmp_path / "nothing")) is None
+    assert Stamp.of("nul\0byte") is None
+
+
+@pytest.mark.parametrize("change", ["none", "size", "mtime", "ctime", "inode", "gone"])
+def test_is_same_compares_stamps(tmp_path: Path, change: str) -> None:
+    path = tmp_path / "file"
+    path.write_bytes(b"12345")
+    stamp = Stamp.of(str(path))
+    assert stamp is not None
+    if change == "gone":
+        path.unlink()
+    elif change != "none":
+        stamp = stamp._replace(**{change: getattr(stamp, change) + 1})
+    entry = (-1, *stamp, -1)
+    assert is_same(str(path), entry) == (Stamp.of(str(path)) == stamp) == (change == "none")
+    assert os.path.exists(path) == (change != "gone")
