@@ -76,7 +76,8 @@ class Usage(NamedTuple):
 class Cache:
     """The cache in a directory, which is made if need be. Use it from one thread.
 
-    ``trouble`` is None, or a sentence that says what was lost and why.
+    ``with Cache(directory) as cache:`` closes it. ``trouble`` is None, or a sentence that says what
+    was lost and why.
     """
 
     def __init__(self, directory: str | None) -> None:
@@ -91,6 +92,12 @@ class Cache:
         with self._guarded("used"):
             os.makedirs(directory, exist_ok=True)
             self._connection = _connect(self.path)
+
+    def __enter__(self) -> Cache:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.close()
 
     def find(self, paths: Sequence[str], encoder: str, max_pixels: int) -> Known:
         """Look up files by path and stamp; images of more than ``max_pixels`` are unknown."""

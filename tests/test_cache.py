@@ -6,13 +6,13 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import Any
+from typing import Any, Iterator
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from memscan import Cache, decode, detect
+from memscan import Cache, InputError, decode, detect
 from memscan.cache import FILE_NAME
 from memscan.records import HashedImage
 from memscan.stamps import Stamp
@@ -30,6 +30,22 @@ def train(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     save(picture(4).resize((50, 40)), tmp_path / "target.png")
     time.sleep(0.03)  # files changed this moment are not kept
     return tmp_path / "train"
+
+
+@pytest.fixture(autouse=True)
+def closed(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Close every cache that a test opens, as a program would."""
+    opened: list[Cache] = []
+    original = Cache.__init__
+
+    def remember(self: Cache, directory: str | None) -> None:
+        opened.append(self)
+        original(self, directory)
+
+    monkeypatch.setattr(Cache, "__init__", remember)
+    yield
+    for cache in opened:
+        cache.close()
 
 
 @pytest.fixture
@@ -301,6 +317,13 @@ class TestTrouble:
         assert cache.trouble is not None
         assert "database is locked" in cache.trouble
         other.close()
+
+    def test_a_closed_cache_finds_and_keeps_nothing(self) -> None:
+        with Cache("cache") as cache:
+            scan(cache)
+        assert scan(cache) == scan()
+        with pytest.raises(InputError, match="closed"):
+            cache.usage()
 
 
 @needs_posix

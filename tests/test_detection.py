@@ -446,8 +446,8 @@ class TestFast:
         assert (report.found, report.hashed) == (6, 5)
 
     def test_fast_and_exact_hashes_do_not_mix_in_the_cache(self, photographs: Path) -> None:
-        cache = Cache(str(photographs / "cache"))
         time.sleep(0.03)
         plain = detect(photographs / "targets", photographs)
-        detect(photographs / "targets", photographs, fast=True, cache=cache)
-        assert detect(photographs / "targets", photographs, cache=cache) == plain
+        with Cache(str(photographs / "cache")) as cache:
+            detect(photographs / "targets", photographs, fast=True, cache=cache)
+            assert detect(photographs / "targets", photographs, cache=cache) == plain

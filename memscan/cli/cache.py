@@ -20,7 +20,7 @@ def command(context: click.Context, cache_dir: str | None) -> None:
     """Look after the hashes that are kept from scan to scan."""
     from memscan.cache import Cache  # numpy and SQLite, not for --help
 
-    context.obj = Cache(cache_dir or cache_directory())
+    context.obj = context.with_resource(Cache(cache_dir or cache_directory()))
 
 
 @command.command()

@@ -161,6 +161,8 @@ def command(
             progress=progress,
             **options,
         )
+    if cache is not None:
+        cache.close()
     _warn(report, cache)
     for path in output_paths:
         text = reports.render(report, outputs.format_of(path), verbose=True)
