@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli.running import MEMSCAN, run
+from tests.drawing import needs_posix
 
 
 @pytest.fixture(autouse=True)
@@ -32,3 +33,12 @@ def test_it_leaves_a_directory_in_use_alone() -> None:
     done = run(MEMSCAN, "demo", "mine")
     assert (done.stdout, done.returncode) == ("", 2)
     assert done.stderr.startswith("Error: mine: not empty")
+
+
+@needs_posix
+def test_the_name_of_the_directory_is_shown_inert() -> None:
+    done = run(MEMSCAN, "demo", "a\x1b[31mb\nc")
+    assert done.returncode == 0, done.stderr
+    assert "\x1b" not in done.stdout
+    assert all(line.isprintable() for line in done.stdout.splitlines())
+    assert sum(r"a\x1b[31mb\nc" in line for line in done.stdout.splitlines()) >= 8

@@ -109,3 +109,12 @@ def test_a_disk_that_fills_up_leaves_the_old_file() -> None:
     assert "OutputError: report.json: cannot be written" in done.stderr
     assert os.listdir() == ["report.json"]
     assert Path("report.json").read_text() == "old"
+
+
+@needs_posix
+def test_a_name_as_long_as_the_file_system_takes_can_be_written() -> None:
+    name = "画" * 83 + ".json"
+    assert 250 < len(os.fsencode(name)) < 256
+    check_writable([name])
+    write_whole(name, "whole")
+    assert Path(name).read_text() == "whole"
