@@ -113,8 +113,8 @@ class Cache:
         return found
 
     def keep(self, path: str, encoder: str, stamp: Stamp, image: HashedImage) -> None:
-        """Remember an image whose file had this stamp before it was read."""
-        if self._connection is None or not stamp.is_settled(time.time_ns()):
+        """Remember an image whose file had this stamp, a settled one, before it was read."""
+        if self._connection is None:
             return
         directory, name = _split(path)
         if not self._pending:

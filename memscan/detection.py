@@ -168,6 +168,8 @@ def _no_images(root: str, selection: Selection) -> str:
 
 def _named(listings: Sequence[Listing], failures: Sequence[Failure]) -> tuple[Failure, ...]:
     """The failures of files that were given by name, under whatever name they were listed."""
+    if not failures:
+        return ()
     files = [listing.root for listing in listings if not os.path.isdir(listing.root)]
     named = set(same_files(files, listings).values())
     return tuple(failure for failure in failures if failure.path in named)

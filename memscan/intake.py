@@ -13,7 +13,7 @@ from memscan import decode, engines, evidence, hashing
 from memscan.cache import Cache
 from memscan.errors import DecodeError, HashError, ImageError
 from memscan.records import Failure, HashedImage, Progress, Stage
-from memscan.stamps import Stamp
+from memscan.stamps import Stamp, settled
 from memscan.table import HashTable
 
 _Stamped = Tuple[Optional[Stamp], Union[HashedImage, Failure]]
@@ -90,7 +90,7 @@ def _hash_chunk(paths: Iterable[str], max_pixels: int, fast: bool) -> list[_Stam
     outcomes: list[Failure | None] = []
     thumbnails, pixels = [], []
     for path in paths:
-        stamps.append(Stamp.of(path))  # before the file is read: a change meanwhile shows
+        stamps.append(settled(path))  # before the file is read: a change meanwhile shows
         try:
             thumbnail, size = _thumbnail(path, max_pixels, fast)
             thumbnails.append(thumbnail)

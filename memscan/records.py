@@ -48,7 +48,8 @@ class HashedImage:
     """One image reduced to what a scan keeps of it.
 
     ``hash`` is the 64-bit hash with bit 0 of the row-major bit matrix as its most significant
-    bit, so that ``f"{hash:016x}" == str(imagehash.phash(image))``.
+    bit, so that ``f"{hash:016x}" == str(imagehash.phash(image))``. ``pixels`` is the width times
+    the height of the image in its file.
     """
 
     hash: int

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from typing import NamedTuple
 
 # A change so soon after the last one that the clock of the file system shows no difference.
@@ -30,10 +31,20 @@ class Stamp(NamedTuple):
         return cls(found.st_size, found.st_mtime_ns, found.st_ctime_ns, inode)
 
     def is_settled(self, now: int) -> bool:
-        """Whether a later change of the file is sure to change the stamp."""
+        """Whether a change of the file after ``now`` is sure to change the stamp."""
         latest = max(self.mtime, self.ctime)
         coarse = self.mtime % 1_000_000_000 == 0 and self.ctime % 1_000_000_000 == 0
         return latest < now - (_COARSE_TICK if coarse else _FINE_TICK)
+
+
+def settled(path: str) -> Stamp | None:
+    """The stamp of a file, if every change of it from now on will change the stamp.
+
+    None where there is no file, or it was changed within the present tick of its clock.
+    """
+    now = time.time_ns()
+    stamp = Stamp.of(path)
+    return stamp if stamp is not None and stamp.is_settled(now) else None
 
 
 def is_same(path: str, entry: tuple[int, ...]) -> bool:

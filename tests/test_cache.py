@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from memscan import Cache, InputError, decode, detect
 from memscan.cache import FILE_NAME
+from memscan.intake import Intake
 from memscan.records import HashedImage
 from memscan.stamps import Stamp
 from tests.cli.running import DETECT, MEMSCAN, environment, run
@@ -127,6 +128,29 @@ def test_a_changed_file_is_read_again(train: Path, decoded: list[str], change: s
     assert decoded[0] == os.path.join("train", "1", "1.png")
 
 
+def test_a_change_in_the_tick_of_the_last_one_is_seen_however_long_the_hashing_takes(
+    train: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The file is young when it is read and old when its hash would be kept."""
+    path = train / "0/0.png"
+    original = decode.open_image
+
+    def slowly(name: str, *arguments: Any, **options: Any) -> decode.Decoded:
+        opened = original(name, *arguments, **options)
+        time.sleep(1.2)
+        return opened
+
+    monkeypatch.setattr("memscan.decode.open_image", slowly)
+    monkeypatch.setattr("memscan.stamps._FINE_TICK", 1_000_000_000)
+    cache = Cache("cache")
+    path.write_bytes(path.read_bytes())
+    Intake(cache=cache).hash_files([str(path)], "source")
+    assert cache.usage().images == {}
+    time.sleep(0.1)
+    Intake(cache=cache).hash_files([str(path)], "source")
+    assert sum(cache.usage().images.values()) == 1
+
+
 def test_failures_are_not_kept(train: Path, decoded: list[str]) -> None:
     (train / "broken.png").write_bytes(b"broken")
     time.sleep(0.03)
@@ -173,12 +197,10 @@ def test_find_is_a_plain_look_up(
         os.makedirs(os.path.dirname(path), exist_ok=True)
         Path(path).touch()
     cache = Cache(str(folder / "cache"))
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("memscan.stamps._FINE_TICK", -(10**12))  # files of this moment are kept
-        for number in sorted(kept, reverse=True):
-            stamp = Stamp.of(paths[number])
-            assert stamp is not None
-            cache.keep(paths[number], "e", stamp, HashedImage(number << 60, number % 2 == 0, 9))
+    for number in sorted(kept, reverse=True):
+        stamp = Stamp.of(paths[number])
+        assert stamp is not None
+        cache.keep(paths[number], "e", stamp, HashedImage(number << 60, number % 2 == 0, 9))
     cache.flush()
     known = cache.find([paths[number] for number in asked], "e", 9)
     assert known.known.tolist() == [number in kept for number in asked]

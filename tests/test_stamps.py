@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from memscan.stamps import Stamp, is_same
+from memscan.stamps import Stamp, is_same, settled
 
 
 def test_a_file_changed_this_moment_is_not_settled(tmp_path: Path) -> None:
@@ -18,6 +18,19 @@ def test_a_file_changed_this_moment_is_not_settled(tmp_path: Path) -> None:
     coarse = stamp._replace(mtime=5_000_000_000, ctime=5_000_000_000)
     assert not coarse.is_settled(6_500_000_000), "a file system that counts in seconds"
     assert coarse.is_settled(7_500_000_000)
+
+
+def test_only_a_settled_stamp_may_be_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "file"
+    path.touch()
+    stamp = Stamp.of(str(path))
+    assert stamp is not None
+    changed = max(stamp.mtime, stamp.ctime)
+    monkeypatch.setattr("time.time_ns", lambda: changed + 1_000_000)
+    assert settled(str(path)) is None
+    monkeypatch.setattr("time.time_ns", lambda: changed + 5_000_000_000)
+    assert settled(str(path)) == stamp
+    assert settled(str(tmp_path / "nothing")) is None
 
 
 def test_what_is_not_there_has_no_stamp(tmp_path: Path) -> None:
