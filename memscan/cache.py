@@ -1,4 +1,4 @@
-"""Hashes of files that were hashed before. The only importer of sqlite3.
+"""Hashes of files that were hashed before.
 
 One SQLite file, one row per file and encoder. A row counts only while everything that a change of
 the file can touch is as it was: path, size, times of modification and of status change in
@@ -17,30 +17,15 @@ from typing import Iterable, Iterator, NamedTuple, Sequence
 import numpy as np
 import numpy.typing as npt
 
+from memscan import cache_file
 from memscan.errors import InputError
 from memscan.records import HashedImage
 from memscan.stamps import Stamp, is_same
 
 FILE_NAME = "hashes.sqlite"
-VERSION = 1
 
-_APPLICATION = 0x6D656D73  # "mems", in the file's header
-_PATIENCE = 20.0  # seconds to wait for another scan's transaction
 _BATCH = 512  # rows per transaction
 _BATCH_SECONDS = 2.0
-
-_SCHEMA = f"""
-CREATE TABLE encoders (id INTEGER PRIMARY KEY, fingerprint TEXT UNIQUE NOT NULL);
-CREATE TABLE directories (id INTEGER PRIMARY KEY, path BLOB UNIQUE NOT NULL);
-CREATE TABLE images (
-    encoder INTEGER NOT NULL, directory INTEGER NOT NULL, name BLOB NOT NULL,
-    size INTEGER NOT NULL, mtime INTEGER NOT NULL, ctime INTEGER NOT NULL, inode INTEGER NOT NULL,
-    hash INTEGER NOT NULL, low_information INTEGER NOT NULL, pixels INTEGER NOT NULL,
-    PRIMARY KEY (encoder, directory, name)
-) WITHOUT ROWID;
-PRAGMA application_id = {_APPLICATION};
-PRAGMA user_version = {VERSION};
-"""
 
 
 class _Row(NamedTuple):
@@ -91,7 +76,7 @@ class Cache:
             return
         with self._guarded("used"):
             os.makedirs(directory, exist_ok=True)
-            self._connection = _connect(self.path)
+            self._connection = cache_file.connect(self.path)
 
     def __enter__(self) -> Cache:
         return self
@@ -131,10 +116,14 @@ class Cache:
         if pending:
             with self._guarded("written"), self._transaction() as connection:
                 encoders = {row.encoder for row in pending}
-                encoder_ids = {x: _id(connection, "encoders", "fingerprint", x) for x in encoders}
+                encoder_ids = {
+                    x: cache_file.number_of(connection, "encoders", "fingerprint", x)
+                    for x in encoders
+                }
                 directories = {row.directory for row in pending}
                 directory_ids = {
-                    x: _id(connection, "directories", "path", _real_bytes(x)) for x in directories
+                    x: cache_file.number_of(connection, "directories", "path", _real_bytes(x))
+                    for x in directories
                 }
                 connection.executemany(
                     "INSERT OR REPLACE INTO images VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
@@ -271,46 +260,6 @@ class Cache:
 
     def _files(self) -> list[str]:
         return [self.path + suffix for suffix in ("", "-wal", "-shm", "-journal")]
-
-
-def _connect(path: str) -> sqlite3.Connection:
-    connection = sqlite3.connect(path, timeout=_PATIENCE, isolation_level=None)
-    try:
-        if connection.execute("PRAGMA user_version").fetchone() == (0,):
-            _create(connection)
-        application = connection.execute("PRAGMA application_id").fetchone()[0]
-        version = connection.execute("PRAGMA user_version").fetchone()[0]
-        if application != _APPLICATION:
-            raise InputError("it is not a cache of memscan; --cache-dir names another place")
-        if version != VERSION:
-            raise InputError(f"it belongs to another version of memscan, with format {version}")
-        with contextlib.suppress(sqlite3.Error):  # network file systems cannot: the default stays
-            connection.execute("PRAGMA journal_mode = WAL")
-        connection.execute("PRAGMA synchronous = NORMAL")
-    except BaseException:
-        connection.close()
-        raise
-    return connection
-
-
-def _create(connection: sqlite3.Connection) -> None:
-    """Lay out an empty file, unless another process just did or it holds something else."""
-    connection.execute("BEGIN IMMEDIATE")
-    try:
-        if connection.execute("SELECT count(*) FROM sqlite_master").fetchone() == (0,):
-            for statement in filter(str.strip, _SCHEMA.split(";")):
-                connection.execute(statement)
-    except BaseException:
-        connection.execute("ROLLBACK")
-        raise
-    connection.execute("COMMIT")
-
-
-def _id(connection: sqlite3.Connection, table: str, column: str, value: object) -> int:
-    """The number of a value in its table, where it is entered if need be."""
-    connection.execute(f"INSERT OR IGNORE INTO {table} ({column}) VALUES (?)", (value,))
-    row = connection.execute(f"SELECT id FROM {table} WHERE {column} = ?", (value,)).fetchone()
-    return int(row[0])
 
 
 def _split(path: str) -> tuple[str, str]:

@@ -331,7 +331,7 @@ class TestTrouble:
     def test_a_writer_that_never_ends_is_waited_for_in_vain(
         self, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr("memscan.cache._PATIENCE", 0.1)
+        monkeypatch.setattr("memscan.cache_file._PATIENCE", 0.1)
         cache = Cache("cache")
         other = sqlite3.connect(cache.path, isolation_level=None)
         other.execute("BEGIN IMMEDIATE")

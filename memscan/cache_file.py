@@ -1,0 +1,73 @@
+"""The SQLite file that holds a cache: its layout, and how it is opened.
+
+With cache.py, the only importer of sqlite3.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import sqlite3
+
+from memscan.errors import InputError
+
+VERSION = 1
+
+_APPLICATION = 0x6D656D73  # "mems", in the file's header
+_PATIENCE = 20.0  # seconds to wait for another scan's transaction
+
+_SCHEMA = f"""
+CREATE TABLE encoders (id INTEGER PRIMARY KEY, fingerprint TEXT UNIQUE NOT NULL);
+CREATE TABLE directories (id INTEGER PRIMARY KEY, path BLOB UNIQUE NOT NULL);
+CREATE TABLE images (
+    encoder INTEGER NOT NULL, directory INTEGER NOT NULL, name BLOB NOT NULL,
+    size INTEGER NOT NULL, mtime INTEGER NOT NULL, ctime INTEGER NOT NULL, inode INTEGER NOT NULL,
+    hash INTEGER NOT NULL, low_information INTEGER NOT NULL, pixels INTEGER NOT NULL,
+    PRIMARY KEY (encoder, directory, name)
+) WITHOUT ROWID;
+PRAGMA application_id = {_APPLICATION};
+PRAGMA user_version = {VERSION};
+"""
+
+
+def connect(path: str) -> sqlite3.Connection:
+    """Open a cache file, which is made if need be, in autocommit mode.
+
+    Raises sqlite3.Error, and InputError for a file of another program or another version.
+    """
+    connection = sqlite3.connect(path, timeout=_PATIENCE, isolation_level=None)
+    try:
+        if connection.execute("PRAGMA user_version").fetchone() == (0,):
+            _create(connection)
+        application = connection.execute("PRAGMA application_id").fetchone()[0]
+        version = connection.execute("PRAGMA user_version").fetchone()[0]
+        if application != _APPLICATION:
+            raise InputError("it is not a cache of memscan; --cache-dir names another place")
+        if version != VERSION:
+            raise InputError(f"it belongs to another version of memscan, with format {version}")
+        with contextlib.suppress(sqlite3.Error):  # network file systems cannot: the default stays
+            connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute("PRAGMA synchronous = NORMAL")
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def _create(connection: sqlite3.Connection) -> None:
+    """Lay out an empty file, unless another process just did or it holds something else."""
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        if connection.execute("SELECT count(*) FROM sqlite_master").fetchone() == (0,):
+            for statement in filter(str.strip, _SCHEMA.split(";")):
+                connection.execute(statement)
+    except BaseException:
+        connection.execute("ROLLBACK")
+        raise
+    connection.execute("COMMIT")
+
+
+def number_of(connection: sqlite3.Connection, table: str, column: str, value: object) -> int:
+    """The number of a value in its table, where it is entered if need be."""
+    connection.execute(f"INSERT OR IGNORE INTO {table} ({column}) VALUES (?)", (value,))
+    row = connection.execute(f"SELECT id FROM {table} WHERE {column} = ?", (value,)).fetchone()
+    return int(row[0])
