@@ -30,6 +30,7 @@ def map_chunks(
     function: Callable[[Iterable[Item]], Sequence[Result]],
     items: Iterable[Item],
     jobs: int | None = None,
+    chunk: int = CHUNK,
 ) -> Iterator[Result]:
     """Yield the results for all items in their order, computed by threads a chunk at a time.
 
@@ -41,19 +42,19 @@ def map_chunks(
     workers = jobs or available_cores()
     stopped = threading.Event()
 
-    def work(chunk: list[Item]) -> Sequence[Result]:
-        return function(item for item in chunk if not stopped.is_set())
+    def work(some: list[Item]) -> Sequence[Result]:
+        return function(item for item in some if not stopped.is_set())
 
     pool = ThreadPoolExecutor(workers)
-    chunks = _chunks(items)
+    chunks = _chunks(items, chunk)
     in_flight: collections.deque[Future[Sequence[Result]]] = collections.deque()
     try:
-        for chunk in itertools.islice(chunks, workers * _CHUNKS_IN_FLIGHT):
-            in_flight.append(pool.submit(work, chunk))
+        for some in itertools.islice(chunks, workers * _CHUNKS_IN_FLIGHT):
+            in_flight.append(pool.submit(work, some))
         while in_flight:
             results = in_flight.popleft().result()
-            for chunk in itertools.islice(chunks, 1):
-                in_flight.append(pool.submit(work, chunk))
+            for some in itertools.islice(chunks, 1):
+                in_flight.append(pool.submit(work, some))
             yield from results
     finally:
         stopped.set()
@@ -62,7 +63,7 @@ def map_chunks(
         pool.shutdown(wait=False)
 
 
-def _chunks(items: Iterable[Item]) -> Iterator[list[Item]]:
+def _chunks(items: Iterable[Item], size: int) -> Iterator[list[Item]]:
     rest = iter(items)
-    while chunk := list(itertools.islice(rest, CHUNK)):
-        yield chunk
+    while some := list(itertools.islice(rest, size)):
+        yield some

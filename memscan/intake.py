@@ -2,21 +2,30 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 from dataclasses import dataclass
-from typing import Iterable, Optional, Sequence, Tuple, Union
+from typing import Any, Callable, Iterable, Optional, Sequence, Tuple, Union
 
 import numpy as np
 import numpy.typing as npt
 
 from memscan import decode, engines, evidence, hashing
 from memscan.cache import Cache
+from memscan.crew import Crew, WorkerError, serve
 from memscan.errors import DecodeError, HashError, ImageError
 from memscan.records import Failure, HashedImage, Progress, Stage
 from memscan.stamps import Stamp, settled
 from memscan.table import HashTable
 
+PROCESSES_FROM = 4000
+"""Files from which the start of processes is paid back by what threads would wait for the
+interpreter lock."""
+
+_CHUNK_OF_PROCESSES = 32  # more than of threads: a process waits between two chunks
+
 _Stamped = Tuple[Optional[Stamp], Union[HashedImage, Failure]]
+_Work = Callable[[Iterable[str]], Sequence[_Stamped]]
 
 
 @dataclass(frozen=True)
@@ -66,9 +75,17 @@ class Intake:
         return HashTable(kept, hashes[done], low_information[done]), tuple(failures)
 
     def _hash(self, paths: Sequence[str], fast: bool) -> Iterable[_Stamped]:
-        work = functools.partial(_hash_chunk, max_pixels=self.max_pixels, fast=fast)
-        with decode.pixel_limit(self.max_pixels):
-            yield from engines.map_chunks(work, paths, self.jobs)
+        jobs = self.jobs or engines.available_cores()
+        with decode.pixel_limit(self.max_pixels), contextlib.ExitStack() as stack:
+            chunk = engines.CHUNK
+            work: _Work = functools.partial(_hash_chunk, max_pixels=self.max_pixels, fast=fast)
+            if jobs > 1 and len(paths) >= PROCESSES_FROM:
+                # Without processes, be it a limit or no interpreter, threads do the work.
+                with contextlib.suppress(OSError, WorkerError):
+                    crew = stack.enter_context(Crew(jobs, __name__, serve_chunks.__name__))
+                    work = functools.partial(_ask, crew, max_pixels=self.max_pixels, fast=fast)
+                    chunk = _CHUNK_OF_PROCESSES
+            yield from engines.map_chunks(work, paths, jobs, chunk)
 
     def _report(self, phase: str, done: int, total: int) -> None:
         if self.progress is not None:
@@ -78,6 +95,50 @@ class Intake:
 def hash_decoded(images: Sequence[decode.Decoded]) -> list[HashedImage]:
     """Hash some decoded images at once. Raises HashError."""
     return _reduce([hashing.thumbnail(image) for image, _ in images], [n for _, n in images])
+
+
+def serve_chunks() -> None:
+    """Hash chunks of files for another process: what runs in a :class:`Crew`."""
+
+    def answer(request: dict[str, Any]) -> list[Any]:
+        with decode.pixel_limit(request["max_pixels"]):
+            return [_to_json(result) for result in _hash_chunk(**request)]
+
+    serve(answer)
+
+
+def _ask(crew: Crew, paths: Iterable[str], max_pixels: int, fast: bool) -> list[_Stamped]:
+    """What _hash_chunk gives, from another process."""
+    chunk = list(paths)
+    options = {"max_pixels": max_pixels, "fast": fast}
+    try:
+        return list(map(_from_json, crew.ask({"paths": chunk, **options})))
+    except WorkerError:  # an image brought its decoder down: find out which one
+        return [_ask_alone(crew, path, options) for path in chunk]
+
+
+def _ask_alone(crew: Crew, path: str, options: dict[str, Any]) -> _Stamped:
+    try:
+        return _from_json(crew.ask({"paths": [path], **options})[0])
+    except WorkerError:
+        return None, Failure(path, Stage.DECODE, "the process that decoded it came to an end")
+
+
+def _to_json(result: _Stamped) -> list[Any]:
+    stamp, image = result
+    if isinstance(image, Failure):
+        return [stamp, [image.path, image.stage.value, image.message]]
+    return [stamp, [image.hash, image.low_information, image.pixels]]
+
+
+def _from_json(value: list[Any]) -> _Stamped:
+    stamp, fields = value
+    image: HashedImage | Failure
+    if isinstance(fields[0], str):
+        image = Failure(fields[0], Stage(fields[1]), fields[2])
+    else:
+        image = HashedImage(*fields)
+    return None if stamp is None else Stamp(*stamp), image
 
 
 def _hash_chunk(paths: Iterable[str], max_pixels: int, fast: bool) -> list[_Stamped]:

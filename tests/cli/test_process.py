@@ -17,6 +17,7 @@ import click
 import pytest
 
 from memscan.cli.process import ExitCode, run_command
+from memscan.intake import PROCESSES_FROM
 from tests.cli.running import DETECT, MEMSCAN, ROOT, environment, run
 from tests.drawing import needs_posix, picture, save
 
@@ -77,11 +78,11 @@ def test_a_stderr_that_cannot_be_written_changes_no_exit_code(
     assert ("Verdict: Identical" in done.stdout) == (code == 1)
 
 
-@pytest.fixture
-def endless(work: Path) -> list[str]:
-    """A scan that goes on for minutes: large images, and many of them."""
+@pytest.fixture(params=[200, PROCESSES_FROM])
+def endless(work: Path, request: pytest.FixtureRequest) -> list[str]:
+    """A scan that goes on for minutes: large images, enough for threads or for processes."""
     large = save(picture(1, (6000, 6000)), work / "large.png")
-    for number in range(200):
+    for number in range(request.param):
         os.link(large, work / f"training_data/class_A/large_{number}.png")
     return SCAN
 

@@ -1,0 +1,118 @@
+"""Processes of this machine that work in parallel without sharing an interpreter lock.
+
+A worker is a Python interpreter that answers each line of JSON on its standard input with one on
+its standard output. Unlike a pool of :mod:`multiprocessing` it needs nothing of the caller's main
+module, and ends with its caller, however that ends.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import queue
+import subprocess
+import sys
+import threading
+from typing import Any, Callable, Iterator
+
+_CODE = "import sys; sys.path[:] = {path!r}; from {module} import {name}; {name}()"
+
+
+class WorkerError(Exception):
+    """A worker ended without an answer."""
+
+
+class Crew:
+    """Some workers, each of which runs ``module.name()``, a function that calls :func:`serve`."""
+
+    def __init__(self, size: int, module: str, name: str) -> None:
+        """Raises OSError where no process can be started, WorkerError if one does not answer."""
+        code = _CODE.format(path=sys.path, module=module, name=name)
+        self._command = [sys.executable, "-W", "ignore", "-c", code]
+        self._lock = threading.Lock()
+        self._all: list[subprocess.Popen[str]] = []
+        self._idle: queue.SimpleQueue[subprocess.Popen[str]] = queue.SimpleQueue()
+        self._closed = False
+        with contextlib.ExitStack() as undo:
+            undo.callback(self.close)
+            for _ in range(size):
+                self._idle.put(self._start())
+            for worker in self._all:
+                _answer(worker)
+            undo.pop_all()
+
+    def __enter__(self) -> Crew:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """End all workers at once, whatever they are doing."""
+        with self._lock:
+            self._closed = True
+        for worker in self._all:
+            worker.kill()
+            worker.wait()
+            for pipe in (worker.stdin, worker.stdout):
+                if pipe is not None:
+                    with contextlib.suppress(OSError):  # a request that nobody will read
+                        pipe.close()
+
+    def ask(self, request: Any) -> Any:
+        """A worker's answer to a request, both of which JSON can write. Safe to call from threads.
+
+        Raises WorkerError if the worker ends instead of answering; another has then its place.
+        """
+        worker = self._idle.get()
+        try:
+            assert worker.stdin is not None
+            try:
+                worker.stdin.write(json.dumps(request) + "\n")
+                worker.stdin.flush()
+            except OSError as error:
+                raise WorkerError from error
+            return _answer(worker)
+        except WorkerError:
+            worker = self._start()
+            _answer(worker)
+            raise
+        finally:
+            self._idle.put(worker)
+
+    def _start(self) -> subprocess.Popen[str]:
+        with self._lock:
+            if self._closed:
+                raise WorkerError
+            worker = subprocess.Popen(
+                self._command,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                encoding="ascii",
+                start_new_session=True,  # Ctrl-C is for the caller, who will end the workers
+            )
+            self._all.append(worker)
+            return worker
+
+
+def serve(answer: Callable[[Any], Any]) -> None:
+    """Be a worker: answer requests until the caller is gone."""
+    requests, answers = sys.stdin, sys.stdout
+    sys.stdout = sys.stderr  # whatever else is printed must not stand among the answers
+    for value in _with_greeting(requests, answer):
+        answers.write(json.dumps(value) + "\n")
+        answers.flush()
+
+
+def _with_greeting(requests: Iterator[str], answer: Callable[[Any], Any]) -> Iterator[Any]:
+    yield "ready"
+    for line in requests:
+        yield answer(json.loads(line))
+
+
+def _answer(worker: subprocess.Popen[str]) -> Any:
+    assert worker.stdout is not None
+    line = worker.stdout.readline()
+    if not line.endswith("\n"):
+        raise WorkerError
+    return json.loads(line)

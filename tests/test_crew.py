@@ -1,0 +1,135 @@
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, Iterator
+
+import pytest
+
+from memscan.crew import Crew, WorkerError, serve
+from tests.cli.running import ROOT, environment
+from tests.drawing import needs_posix
+
+
+def work() -> None:
+    """What the workers of these tests run."""
+    serve(_reply)
+
+
+def _reply(request: Any) -> Any:
+    if request == "die":
+        os._exit(3)
+    if request == "sleep":
+        time.sleep(60)
+    if request == "chatter":
+        print("not an answer")
+    return {"worker": os.getpid(), "request": request}
+
+
+def never_ready() -> None:
+    """A worker that ends before its greeting."""
+
+
+@pytest.fixture
+def crew() -> Iterator[Crew]:
+    with Crew(2, __name__, work.__name__) as crew:
+        yield crew
+
+
+def test_every_request_has_its_own_answer(crew: Crew) -> None:
+    requests = [{"text": f"é\udcff\u202e\n{number}"} for number in range(200)]
+    with ThreadPoolExecutor(4) as threads:
+        answers = list(threads.map(crew.ask, requests))
+    assert [answer["request"] for answer in answers] == requests
+    assert len({answer["worker"] for answer in answers}) == 2
+
+
+def test_what_a_worker_prints_is_no_answer(crew: Crew) -> None:
+    assert crew.ask("chatter")["request"] == "chatter"
+
+
+def test_a_worker_that_is_lost_is_replaced(crew: Crew) -> None:
+    for _ in range(3):
+        with pytest.raises(WorkerError):
+            crew.ask("die")
+    assert [crew.ask(number)["request"] for number in range(8)] == list(range(8))
+
+
+def test_closing_does_not_wait_for_a_busy_worker() -> None:
+    with Crew(1, __name__, work.__name__) as crew:
+        lost: list[type] = []
+
+        def ask() -> None:
+            try:
+                crew.ask("sleep")
+            except WorkerError:
+                lost.append(WorkerError)
+
+        asking = threading.Thread(target=ask)
+        asking.start()
+        time.sleep(0.2)
+        began = time.monotonic()
+    asking.join(timeout=10)
+    assert time.monotonic() - began < 10
+    assert lost == [WorkerError]
+
+
+def test_no_interpreter_is_told_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "executable", "/nowhere/python")
+    with pytest.raises(OSError, match="nowhere"):
+        Crew(2, __name__, work.__name__)
+
+
+def test_a_worker_that_does_not_answer_is_told_at_once() -> None:
+    with pytest.raises(WorkerError):
+        Crew(2, __name__, never_ready.__name__)
+
+
+CALLER = f"""
+import sys
+from memscan.crew import Crew
+crew = Crew(2, {__name__!r}, "work")
+print(*(worker.pid for worker in crew._all), flush=True)
+sys.stdin.read()
+"""
+
+
+@needs_posix
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT])
+def test_workers_end_with_a_caller_that_is_killed(number: int) -> None:
+    caller = subprocess.Popen(
+        [sys.executable, "-c", CALLER],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        cwd=ROOT,
+        env=environment(),
+        text=True,
+    )
+    assert caller.stdout is not None
+    workers = [int(word) for word in caller.stdout.readline().split()]
+    assert len(workers) == 2
+    assert all(map(_is_running, workers))
+    caller.send_signal(number)
+    caller.communicate(timeout=30)
+    deadline = time.monotonic() + 30
+    while any(map(_is_running, workers)) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    assert not any(map(_is_running, workers))
+
+
+def _is_running(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    try:  # one that ended and waits for somebody to take notice
+        with open(f"/proc/{process}/stat", encoding="ascii", errors="replace") as file:
+            return file.read().rpartition(")")[2].split()[0] != "Z"
+    except FileNotFoundError:
+        return os.path.isdir("/proc/self") is False
