@@ -1,6 +1,8 @@
-"""Exact nearest neighbours of packed 64-bit hashes under the Hamming distance. numpy only."""
+"""Exact neighbours of packed 64-bit hashes under the Hamming distance. numpy only."""
 
 from __future__ import annotations
+
+from typing import Iterator, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -9,11 +11,27 @@ Hashes = npt.NDArray[np.uint64]
 Distances = npt.NDArray[np.uint8]
 Positions = npt.NDArray[np.int64]
 
-BLOCK = 1 << 15
-"""Hashes compared at a time: 256 KiB, which stays in a core's second-level cache."""
+BITS = 64
+
+# Hashes compared at a time. Fewer, and threads wait for the interpreter lock between the calls;
+# more, and a tile (up to 1 MiB) no longer stays in a core's second-level cache.
+TILE_TARGETS, TILE_SOURCES, TILE_SOURCES_OF_FEW = 8, 1 << 14, 1 << 15
 
 NO_DISTANCE = 255
 """Stands where there is no neighbour, together with position -1."""
+
+
+class Neighbours(NamedTuple):
+    """The closest sources of M targets.
+
+    ``positions`` (int64) and ``distances`` (uint8) have shape (M, count), the closest first, -1
+    and NO_DISTANCE where there are no more. ``within`` (int64), of shape (M,), counts the sources
+    inside the radius.
+    """
+
+    positions: Positions
+    distances: Distances
+    within: npt.NDArray[np.int64]
 
 
 def distances(hashes: Hashes, hash: np.uint64) -> Distances:
@@ -23,51 +41,92 @@ def distances(hashes: Hashes, hash: np.uint64) -> Distances:
 
 
 def nearest(
-    targets: Hashes, sources: Hashes, count: int = 1, excluded: Positions | None = None
-) -> tuple[Positions, Distances]:
-    """The ``count`` closest sources of each target, the closest first.
+    targets: Hashes,
+    sources: Hashes,
+    count: int = 1,
+    excluded: Positions | None = None,
+    radius: int = 0,
+) -> Neighbours:
+    """The ``count`` closest sources of each target, and how many lie within ``radius`` bits.
 
     ``targets`` has shape (M,) and ``sources`` (N,); ``excluded``, of shape (M,), names for each
-    target one position in ``sources`` to leave out, or -1. Returns the positions (int64) and the
-    distances (uint8), both of shape (M, count). Of equal distances the lower position comes
-    first. Where there are fewer sources than ``count``, the rest is -1 and NO_DISTANCE.
+    target one position in ``sources`` to leave out, or -1. Of equal distances the lower position
+    comes first.
     """
     if count < 1:
         raise ValueError("count must be at least 1")
-    words = np.empty(BLOCK, np.uint64)
-    bits = np.empty(BLOCK, np.uint8)
     positions = np.full((len(targets), count), -1, np.int64)
     closest = np.full((len(targets), count), NO_DISTANCE, np.uint8)
-    worsts = [NO_DISTANCE] * len(targets)  # the last column of closest, as quick to read as it gets
-    for start in range(0, len(sources), BLOCK):
-        block = sources[start : start + BLOCK]
-        differing, found = words[: len(block)], bits[: len(block)]
-        for row, target in enumerate(targets):
-            np.bitwise_xor(block, target, out=differing)
-            _popcount(differing, out=found)
-            if excluded is not None and 0 <= excluded[row] - start < len(block):
-                found[excluded[row] - start] = NO_DISTANCE
-            worst = worsts[row]
-            if np.minimum.reduce(found) >= worst:
-                continue
-            # Strictly closer only: a later source never displaces an earlier one at its distance.
-            better = np.flatnonzero(found < worst)
-            merged = np.concatenate([closest[row], found[better]])
+    within = np.zeros(len(targets), np.int64)
+    worst = np.full(len(targets), NO_DISTANCE, np.uint8)  # the last column of closest
+    for row, start, found in _tiles(targets, sources):
+        rows = slice(row, row + len(found))
+        if excluded is not None:
+            own = excluded[rows] - start
+            (inside,) = np.nonzero((own >= 0) & (own < found.shape[1]))
+            found[inside, own[inside]] = NO_DISTANCE
+        least = np.minimum.reduce(found, axis=1)
+        for line in np.flatnonzero(least <= radius).tolist():
+            within[row + line] += np.count_nonzero(found[line] <= radius)
+        # Strictly closer only: a later source never displaces an earlier one at its distance.
+        for line in np.flatnonzero(least < worst[rows]).tolist():
+            better = np.flatnonzero(found[line] < worst[row + line])
+            merged = np.concatenate([closest[row + line], found[line, better]])
             order = np.argsort(merged, kind="stable")[:count]
-            closest[row] = merged[order]
-            worsts[row] = int(closest[row, -1])
-            positions[row] = np.concatenate([positions[row], better + start])[order]
-    return positions, closest
+            closest[row + line] = merged[order]
+            worst[row + line] = closest[row + line, -1]
+            positions[row + line] = np.concatenate([positions[row + line], better + start])[order]
+    return Neighbours(positions, closest, within)
 
 
 def near_any(targets: Hashes, sources: Hashes, radius: int) -> npt.NDArray[np.bool_]:
     """Which of the sources (N,) lie within ``radius`` bits, inclusive, of any target (M,)."""
     near = np.zeros(len(sources), np.bool_)
-    for start in range(0, len(sources), BLOCK):
-        block = sources[start : start + BLOCK]
-        for target in targets:
-            near[start : start + BLOCK] |= distances(block, target) <= radius
+    for _, start, found in _tiles(targets, sources):
+        near[start : start + found.shape[1]] |= np.minimum.reduce(found, axis=0) <= radius
     return near
+
+
+def pairs_within(
+    hashes: Hashes, first: int, last: int, radius: int
+) -> tuple[Positions, Positions]:
+    """The pairs (i, j) with first <= i < last and i < j that differ in ``radius`` bits or less."""
+    left, right = [np.empty(0, np.int64)], [np.empty(0, np.int64)]
+    for row, start, found in _tiles(hashes[first:last], hashes[first:]):
+        if start + found.shape[1] <= row:  # below the diagonal
+            continue
+        if np.minimum.reduce(found, axis=None) <= radius:
+            lines, columns = np.nonzero(found <= radius)
+            above = columns + start > lines + row
+            left.append(lines[above] + row + first)
+            right.append(columns[above] + start + first)
+    return np.concatenate(left), np.concatenate(right)
+
+
+def histograms(targets: Hashes, sources: Hashes) -> npt.NDArray[np.int64]:
+    """How many sources lie at each distance (0 to 64) of each target, of shape (M, 65)."""
+    counts = np.zeros((len(targets), BITS + 1), np.int64)
+    for row, _, found in _tiles(targets, sources):
+        for line, values in enumerate(found):
+            counts[row + line] += np.bincount(values, minlength=BITS + 1)
+    return counts
+
+
+def _tiles(targets: Hashes, sources: Hashes) -> Iterator[tuple[int, int, Distances]]:
+    """The distances of all pairs, a tile at a time: its first target, its first source, and both.
+
+    Each tile is overwritten by the next.
+    """
+    width = TILE_SOURCES if len(targets) >= TILE_TARGETS else TILE_SOURCES_OF_FEW
+    words = np.empty((TILE_TARGETS, width), np.uint64)
+    bits = np.empty((TILE_TARGETS, width), np.uint8)
+    for start in range(0, len(sources), width):
+        block = sources[start : start + width]
+        for row in range(0, len(targets), TILE_TARGETS):
+            some = targets[row : row + TILE_TARGETS, None]
+            differing = words[: len(some), : len(block)]
+            np.bitwise_xor(block, some, out=differing)
+            yield row, start, _popcount(differing, out=bits[: len(some), : len(block)])
 
 
 _BITS_OF_16 = np.array([bin(value).count("1") for value in range(1 << 16)], np.uint8)

@@ -10,9 +10,10 @@ from typing import Any, Callable, Iterable, Optional, Sequence, Tuple, Union
 import numpy as np
 import numpy.typing as npt
 
-from memscan import decode, engines, evidence, hashing
+from memscan import decode, engines, hashing
 from memscan.cache import Cache
 from memscan.crew import Crew, WorkerError, serve
+from memscan.evidence import detail
 from memscan.errors import DecodeError, HashError, ImageError
 from memscan.records import Failure, HashedImage, Progress, Stage
 from memscan.stamps import Stamp, settled
@@ -44,7 +45,7 @@ class Intake:
 
         ``fast`` decodes JPEG files at reduced scale, which can change a hash by a bit or two.
         """
-        encoder = f"{hashing.fingerprint(fast)} {evidence.fingerprint()}"
+        encoder = f"{hashing.fingerprint(fast)} {detail.fingerprint()}"
         done = np.zeros(len(paths), np.bool_)
         hashes = np.zeros(len(paths), np.uint64)
         low_information = np.zeros(len(paths), np.bool_)
@@ -182,7 +183,7 @@ def _reduce(
     stack = np.stack(thumbnails)
     coefficients = hashing.transform(stack)
     hashes = hashing.phashes(stack, coefficients)
-    flags = evidence.low_information(stack, coefficients)
+    flags = detail.low_information(stack, coefficients)
     return list(map(HashedImage, hashes.tolist(), flags.tolist(), pixels))
 
 

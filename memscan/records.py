@@ -27,6 +27,24 @@ class Reason(enum.Enum):
 
     BORDERLINE = "borderline"
     LOW_INFORMATION = "low-information"
+    GENERIC_HASH = "generic-hash"
+
+
+class Basis(enum.Enum):
+    """What the number of matches expected by chance rests on."""
+
+    OBSERVED = "observed"
+    EXTRAPOLATED = "extrapolated"
+    SOURCE_TOO_SMALL = "source-too-small"
+    LOW_INFORMATION = "low-information"
+
+
+class Level(enum.Enum):
+    """What a release pipeline refuses; each level includes the ones before it."""
+
+    IDENTICAL = "identical"
+    NEAR_DUPLICATE = "near-duplicate"
+    REVIEW = "review"
 
 
 class Stage(enum.Enum):
@@ -78,10 +96,23 @@ class Match:
 
 
 @dataclass(frozen=True)
+class Chance:
+    """The number of source images that would come as close to a target if nothing were copied.
+
+    ``expected`` is None where the basis says why there is no number; EXTRAPOLATED says that the
+    distance lies below those at which the model was compared with unrelated photographs.
+    """
+
+    expected: float | None
+    basis: Basis
+
+
+@dataclass(frozen=True)
 class Finding:
     """A target, its closest matches in rising distance, and the judgement on them.
 
-    ``matches`` holds at least one match.
+    ``matches`` holds at least one match. ``accepted`` says that the baseline knows every source
+    that supports the verdict.
     """
 
     target: str
@@ -89,6 +120,13 @@ class Finding:
     verdict: Verdict
     reasons: tuple[Reason, ...]
     matches: tuple[Match, ...]
+    chance: Chance = Chance(None, Basis.SOURCE_TOO_SMALL)
+    accepted: bool = False
+
+    @property
+    def is_copy(self) -> bool:
+        """Whether this is evidence of a copy: close, and not just for want of detail."""
+        return self.verdict is not Verdict.DISTINCT and Reason.LOW_INFORMATION not in self.reasons
 
     @property
     def distance(self) -> int:
@@ -118,11 +156,65 @@ class Source:
 
 
 @dataclass(frozen=True)
+class Options:
+    """How a scan was asked to be made, besides its thresholds: what it takes to repeat it."""
+
+    recursive: bool = False
+    exclude: tuple[str, ...] = ()
+    exclude_self: bool = False
+    follow_symlinks: bool = False
+    top_k: int = 1
+    max_pixels: int | None = None
+    fast: bool = False
+    baseline: str | None = None
+
+
+@dataclass(frozen=True)
+class CopiedSource:
+    """A source image that targets copy, and how many source images have its very hash."""
+
+    source: str
+    hash: int
+    same_hash: int
+    targets: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class CurvePoint:
+    """At an even distance in bits: the pairs that were seen, and those expected by chance.
+
+    Pairs of targets and of sources drawn evenly from the source, at most 32,768 of them.
+    """
+
+    distance: int
+    observed: int
+    expected: float
+
+
+@dataclass(frozen=True)
+class Holdout:
+    """The same targets against images that the model never saw.
+
+    ``copies`` counts the targets that copy one of them, ``only_source`` and ``only_holdout`` those
+    that copy an image on one side alone, ``p_value`` is that of the exact McNemar test.
+    """
+
+    sources: tuple[Source, ...]
+    hashed: int
+    copies: int
+    only_source: int
+    only_holdout: int
+    p_value: float
+    failures: tuple[Failure, ...] = ()
+
+
+@dataclass(frozen=True)
 class Report:
     """All that a scan found out. The same inputs make an equal report.
 
     ``targets`` are the paths as given, ``findings`` the judged images in the order of the
-    targets. Every image that was found is in ``findings``, in ``hashed``, or a failure.
+    targets. Every image that was found is in ``findings``, in ``hashed``, or a failure. ``copied``
+    ranks the source images by the number of targets that copy them.
     ``named_failures`` are those of ``target_failures`` that were given as files by name.
     """
 
@@ -138,11 +230,16 @@ class Report:
     source_failures: tuple[Failure, ...]
     named_failures: tuple[Failure, ...] = ()
     targets_in_source: tuple[str, ...] = ()
+    options: Options = Options()
+    copied: tuple[CopiedSource, ...] = ()
+    curve: tuple[CurvePoint, ...] = ()
+    holdout: Holdout | None = None
 
     @property
     def failures(self) -> tuple[Failure, ...]:
-        """Whatever could not be read, once: first among the targets, then in the source."""
-        return tuple(dict.fromkeys(self.target_failures + self.source_failures))
+        """Whatever could not be read, once: among the targets, in the source, in the holdout."""
+        held_out = self.holdout.failures if self.holdout else ()
+        return tuple(dict.fromkeys(self.target_failures + self.source_failures + held_out))
 
     @property
     def found(self) -> int:
@@ -155,6 +252,11 @@ class Report:
         if len(self.targets) == 1 and [f.target for f in self.findings] == list(self.targets):
             return self.targets[0]
         return None
+
+    @property
+    def copies(self) -> int:
+        """The number of targets with evidence of a copy, accepted ones included."""
+        return sum(finding.is_copy for finding in self.findings)
 
     def count(self, verdict: Verdict) -> int:
         """The number of targets with this verdict."""

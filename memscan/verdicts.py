@@ -2,20 +2,10 @@
 
 from __future__ import annotations
 
-import enum
-
 from memscan.errors import InputError
-from memscan.records import Finding, Reason, Thresholds, Verdict
+from memscan.records import Finding, Level, Thresholds, Verdict
 
 HASH_BITS = 64
-
-
-class Level(enum.Enum):
-    """What a release pipeline refuses; each level includes the ones before it."""
-
-    IDENTICAL = "identical"
-    NEAR_DUPLICATE = "near-duplicate"
-    REVIEW = "review"
 
 
 def check(thresholds: Thresholds) -> None:
@@ -44,10 +34,13 @@ def is_borderline(distance: int, thresholds: Thresholds) -> bool:
 def reaches(finding: Finding, level: Level) -> bool:
     """Whether a gate set to ``level`` must stop at this finding.
 
-    A pair that only lacks detail is no proof of a copy: it reaches ``REVIEW`` and nothing below.
+    What the baseline accepts stops nothing. A pair that only lacks detail is no proof of a copy:
+    it reaches ``REVIEW`` and nothing below.
     """
+    if finding.accepted:
+        return False
     if level is Level.REVIEW and finding.review:
         return True
-    if Reason.LOW_INFORMATION in finding.reasons or finding.verdict is Verdict.DISTINCT:
+    if level is Level.IDENTICAL and finding.verdict is not Verdict.IDENTICAL:
         return False
-    return level is not Level.IDENTICAL or finding.verdict is Verdict.IDENTICAL
+    return finding.is_copy

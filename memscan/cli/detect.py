@@ -165,7 +165,7 @@ def command(
         cache.close()
     _warn(report, cache)
     for path in output_paths:
-        text = reports.render(report, outputs.format_of(path), verbose=True)
+        text = reports.render(report, outputs.format_of(path), Style(verbose=True))
         outputs.write_whole(path, text)
     if not quiet or _needs_attention(report):
         write_stdout(reports.render(report, stdout_format, verbose=verbose))

@@ -1,14 +1,15 @@
 """A report in the formats that people and programs read.
 
-Each format is a module with one function ``render(report, verbose) -> str``. The text is the same
+Each format is a module with one function ``render(report, style) -> str``. The text is the same
 for equal reports: no times, no job counts, no paths that the user did not give.
 """
 
 from __future__ import annotations
 
 import importlib
+from dataclasses import dataclass
 
-from memscan.records import Report
+from memscan.records import Level, Report
 
 FORMATS = ("text", "json", "jsonl", "csv")
 
@@ -18,8 +19,19 @@ SUFFIXES = {".txt": "text", ".json": "json", ".jsonl": "jsonl", ".csv": "csv"}
 _MODULES = {"text": "text", "json": "json_document", "jsonl": "json_lines", "csv": "csv_table"}
 
 
-def render(report: Report, format: str, *, verbose: bool = False) -> str:
-    """The report in one of :data:`FORMATS`. ``verbose`` makes text name each failure."""
+@dataclass(frozen=True)
+class Style:
+    """What a format may need to know besides the report.
+
+    ``verbose`` makes text tell more, ``gate`` is the level at which a target counts as failed.
+    """
+
+    verbose: bool = False
+    gate: Level = Level.NEAR_DUPLICATE
+
+
+def render(report: Report, format: str, style: Style = Style()) -> str:
+    """The report in one of :data:`FORMATS`."""
     module = importlib.import_module(f"memscan.reports.{_MODULES[format]}")
-    rendered: str = module.render(report, verbose)
+    rendered: str = module.render(report, style)
     return rendered

@@ -12,6 +12,7 @@ import io
 from typing import Iterator
 
 from memscan.records import Failure, Finding, Match, Report
+from memscan.reports import Style
 from memscan.reports.names import base64_bytes, inert
 
 COLUMNS = (
@@ -34,8 +35,8 @@ COLUMNS = (
 _FORMULA_STARTS = ("=", "+", "-", "@")
 
 
-def render(report: Report, verbose: bool = False) -> str:
-    """The whole report; ``verbose`` changes nothing, since each failure has its row anyway."""
+def render(report: Report, style: Style) -> str:
+    """The whole report, whatever the style."""
     text = io.StringIO()
     table = csv.DictWriter(text, COLUMNS, restval="", lineterminator="\n")
     table.writeheader()

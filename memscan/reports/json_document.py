@@ -10,13 +10,14 @@ import json
 from typing import Any
 
 from memscan.records import Failure, Finding, Match, Report, Verdict
+from memscan.reports import Style
 from memscan.reports.names import base64_unless_utf8, escaped_bytes
 
 SCHEMA_VERSION = 1
 
 
-def render(report: Report, verbose: bool = False) -> str:
-    """The whole report; ``verbose`` changes nothing, since JSON always names each failure."""
+def render(report: Report, style: Style) -> str:
+    """The whole report, whatever the style."""
     document = {
         "schema_version": SCHEMA_VERSION,
         "tool": tool(report),

@@ -10,11 +10,11 @@ import json
 from typing import Any, Iterator
 
 from memscan.records import Report
-from memscan.reports import json_document
+from memscan.reports import Style, json_document
 
 
-def render(report: Report, verbose: bool = False) -> str:
-    """The whole report; ``verbose`` changes nothing, since each failure has its line anyway."""
+def render(report: Report, style: Style) -> str:
+    """The whole report, whatever the style."""
     return "".join(json.dumps(line) + "\n" for line in _lines(report))
 
 

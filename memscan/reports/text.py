@@ -6,6 +6,7 @@ import os
 from typing import Iterator, Sequence
 
 from memscan.records import Failure, Finding, Reason, Report, Verdict
+from memscan.reports import Style
 from memscan.reports.names import inert
 
 RULE = "-" * 40
@@ -18,9 +19,9 @@ _SENTENCES = {
 _INCONCLUSIVE = "Distinct (Inconclusive: Review Recommended)"
 
 
-def render(report: Report, verbose: bool = False) -> str:
-    """The whole report; ``verbose`` names each source image that could not be read."""
-    return "\n".join(_lines(report, verbose)) + "\n"
+def render(report: Report, style: Style) -> str:
+    """The whole report; ``style.verbose`` names each source image that could not be read."""
+    return "\n".join(_lines(report, style.verbose)) + "\n"
 
 
 def verdict_lines(verdict: Verdict, reasons: Sequence[Reason]) -> Iterator[str]:

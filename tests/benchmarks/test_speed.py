@@ -18,7 +18,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from memscan import Cache, cache, detect, evidence, hamming, hashing, stamps
+from memscan import Cache, cache, detect, hamming, hashing, stamps
+from memscan.evidence import detail
 from memscan.intake import PROCESSES_FROM, Intake
 from memscan.records import HashedImage
 from tests.benchmarks.conftest import Race
@@ -154,7 +155,7 @@ def test_second_scan(report: Report, target: str, tmp_path: Path) -> None:
     """Files whose hashes are put into the cache beforehand: only the look-up is timed."""
     count = int(float(os.environ.get("MEMSCAN_BENCHMARK_FILES", "2e3")))
     source, kept = tmp_path / "source", Cache(str(tmp_path / "cache"))
-    encoder = f"{hashing.fingerprint()} {evidence.fingerprint()}"
+    encoder = f"{hashing.fingerprint()} {detail.fingerprint()}"
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(cache, "_BATCH", 20_000)
         for number in range(count):

@@ -1,4 +1,4 @@
-"""How much a distance is worth."""
+"""Whether an image has enough detail for its hash to mean anything."""
 
 from __future__ import annotations
 

@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw
 
-from memscan import evidence
-from memscan.evidence import FIRM_BITS, firm_bits, low_information
+from memscan.evidence import detail
+from memscan.evidence.detail import FIRM_BITS, firm_bits, low_information
 from memscan.hashing import thumbnail, transform
 from tests.drawing import picture, shipped_photographs
 
@@ -88,7 +88,7 @@ def test_firm_bits_uses_the_coefficients_of_imagehash() -> None:
     pixels = thumbnail(picture(3))
     coefficients = fftpack.dct(fftpack.dct(pixels, axis=0), axis=1)[:8, :8]
     margins = np.abs(coefficients - np.median(coefficients))
-    expected = (margins > evidence.NOISE_LEVELS * evidence.NOISE_STEP).sum()
+    expected = (margins > detail.NOISE_LEVELS * detail.NOISE_STEP).sum()
     assert firm_bits(transform(pixels[None])) == [expected]
     assert expected >= FIRM_BITS
 
@@ -97,4 +97,4 @@ def test_the_noise_step_is_what_a_grey_level_of_noise_does() -> None:
     fftpack = pytest.importorskip("scipy.fftpack")
     values = np.random.default_rng(1).normal(0, 1, (4000, 32, 32))
     coefficients = fftpack.dct(fftpack.dct(values, axis=1), axis=2)[:, 1:8, 1:8]
-    assert coefficients.std() == pytest.approx(evidence.NOISE_STEP, rel=0.02)
+    assert coefficients.std() == pytest.approx(detail.NOISE_STEP, rel=0.02)

@@ -1,0 +1,1 @@
+"""How much a distance is worth: detail, chance, rates."""
