@@ -13,8 +13,8 @@ import numpy.typing as npt
 from memscan import decode, engines, hashing
 from memscan.cache import Cache
 from memscan.crew import Crew, WorkerError, serve
-from memscan.evidence import detail
 from memscan.errors import DecodeError, HashError, ImageError
+from memscan.evidence import detail
 from memscan.records import Failure, HashedImage, Progress, Stage
 from memscan.stamps import Stamp, settled
 from memscan.table import HashTable

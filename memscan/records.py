@@ -111,8 +111,9 @@ class Chance:
 class Finding:
     """A target, its closest matches in rising distance, and the judgement on them.
 
-    ``matches`` holds at least one match. ``accepted`` says that the baseline knows every source
-    that supports the verdict.
+    ``matches`` holds at least one match. With a baseline, ``supporting`` holds the hash and the
+    distance of every source that supports the verdict (all within the near threshold for a copy,
+    within the distinct one for a review), and ``accepted`` says that the baseline knows them all.
     """
 
     target: str
@@ -121,6 +122,7 @@ class Finding:
     reasons: tuple[Reason, ...]
     matches: tuple[Match, ...]
     chance: Chance = Chance(None, Basis.SOURCE_TOO_SMALL)
+    supporting: tuple[tuple[int, int], ...] = ()
     accepted: bool = False
 
     @property

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from typing import Callable, Iterable, List, TypeVar
+from typing import Callable, Iterable, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -11,6 +11,7 @@ import numpy.typing as npt
 from memscan import engines, hamming
 from memscan.hamming import Hashes, Neighbours, Positions
 
+Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 _LEAST_PAIRS = 1 << 22  # per thread: some milliseconds
@@ -80,12 +81,9 @@ def pairs_within(
     return left[order], right[order]
 
 
-Item = TypeVar("Item")
-
-
 def _in_threads(
     function: Callable[[Item], Result], items: Iterable[Item], jobs: int | None
-) -> List[Result]:
+) -> list[Result]:
     return list(engines.map_chunks(lambda some: list(map(function, some)), items, jobs, chunk=1))
 
 

@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from memscan import hamming
@@ -30,9 +30,15 @@ def popcount(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) ->
     return way
 
 
+def set_tiles(patch: pytest.MonkeyPatch, targets: int, sources: int) -> None:
+    patch.setattr(hamming, "TILE_TARGETS", targets)
+    patch.setattr(hamming, "TILE_SOURCES", sources)
+    patch.setattr(hamming, "TILE_SOURCES_OF_FEW", sources + 1)
+
+
 @pytest.fixture
 def small_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(hamming, "BLOCK", 3)
+    set_tiles(monkeypatch, 1, 3)
 
 
 def as_pairs(positions: Any, distances: Any) -> list[tuple[int, int]]:
@@ -47,9 +53,14 @@ def test_distances_are_counts_of_differing_bits() -> None:
 
 
 def check_against_the_oracle(targets: list[int], sources: list[int], count: int) -> None:
-    positions, distances = hamming.nearest(
-        np.array(targets, np.uint64), np.array(sources, np.uint64), count
+    radius = 2
+    positions, distances, within = hamming.nearest(
+        np.array(targets, np.uint64), np.array(sources, np.uint64), count, radius=radius
     )
+    assert within.tolist() == [
+        sum(distance <= radius for _, distance in plain_nearest(target, sources, len(sources)))
+        for target in targets
+    ]
     assert positions.shape == distances.shape == (len(targets), count)
     for row, target in enumerate(targets):
         expected = plain_nearest(target, sources, count)
@@ -58,7 +69,7 @@ def check_against_the_oracle(targets: list[int], sources: list[int], count: int)
 
 
 @pytest.mark.parametrize("way", ["bitwise_count", "table"])
-@pytest.mark.parametrize("block", [1, 3, 1 << 15])
+@pytest.mark.parametrize("tile", [(1, 1), (2, 3), (8, 1 << 14)])
 @settings(deadline=None, max_examples=60)
 @given(
     targets=st.lists(words | close_words, max_size=4),
@@ -66,12 +77,12 @@ def check_against_the_oracle(targets: list[int], sources: list[int], count: int)
     count=st.integers(1, 14),
 )
 def test_nearest_is_the_plain_search(
-    way: str, block: int, targets: list[int], sources: list[int], count: int
+    way: str, tile: tuple[int, int], targets: list[int], sources: list[int], count: int
 ) -> None:
     if way == "bitwise_count" and not hasattr(np, "bitwise_count"):
         pytest.skip("numpy before 2.0 has no bitwise_count")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(hamming, "BLOCK", block)
+        set_tiles(patch, *tile)
         if way == "table":
             patch.setattr(hamming, "_popcount", hamming._popcount_by_table)
         check_against_the_oracle(targets, sources, count)
@@ -79,15 +90,15 @@ def test_nearest_is_the_plain_search(
 
 def test_nearest_over_many_blocks_is_the_plain_search() -> None:
     generator = np.random.default_rng(0)
-    sources = generator.integers(0, 2**64, 3 * hamming.BLOCK + 5, dtype=np.uint64)
-    targets = [int(sources[hamming.BLOCK + 7]) ^ 0b11, int(sources[-1]), 0]
+    sources = generator.integers(0, 2**64, 3 * hamming.TILE_SOURCES_OF_FEW + 5, dtype=np.uint64)
+    targets = [int(sources[hamming.TILE_SOURCES_OF_FEW + 7]) ^ 0b11, int(sources[-1]), 0]
     check_against_the_oracle(targets, sources.tolist(), 5)
 
 
 @pytest.mark.usefixtures("small_blocks")
 def test_of_equal_distances_the_lower_position_comes_first() -> None:
     sources = np.array([7, 1, 7, 2, 7, 4, 7], np.uint64)
-    positions, distances = hamming.nearest(np.array([0], np.uint64), sources, 4)
+    positions, distances, _ = hamming.nearest(np.array([0], np.uint64), sources, 4)
     assert as_pairs(positions[0], distances[0]) == [(1, 1), (3, 1), (5, 1), (0, 3)]
 
 
@@ -96,10 +107,31 @@ def test_of_equal_distances_the_lower_position_comes_first() -> None:
 def test_an_excluded_source_is_never_a_neighbour(own: int) -> None:
     sources = np.zeros(5, np.uint64)
     targets, excluded = np.zeros(2, np.uint64), np.array([own, -1])
-    positions, distances = hamming.nearest(targets, sources, 5, excluded)
+    positions, distances, within = hamming.nearest(targets, sources, 5, excluded)
+    assert within.tolist() == [4, 5]
     assert positions[0].tolist() == [row for row in range(5) if row != own] + [-1]
     assert distances[0].tolist() == [0] * 4 + [hamming.NO_DISTANCE]
     assert positions[1].tolist() == list(range(5))
+
+
+@pytest.mark.usefixtures("popcount")
+@settings(
+    deadline=None,
+    max_examples=40,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
+@given(
+    targets=st.lists(words | close_words, max_size=5),
+    sources=st.lists(words | close_words, max_size=12),
+)
+def test_histograms_count_every_pair(targets: list[int], sources: list[int]) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        set_tiles(patch, 2, 5)
+        counts = hamming.histograms(np.array(targets, np.uint64), np.array(sources, np.uint64))
+    assert counts.shape == (len(targets), 65)
+    for row, target in enumerate(targets):
+        found = [distance for _, distance in plain_nearest(target, sources, len(sources))]
+        assert counts[row].tolist() == [found.count(distance) for distance in range(65)]
 
 
 def test_a_count_of_none_is_refused() -> None:
@@ -123,7 +155,7 @@ def test_the_table_counts_bits(values: list[int]) -> None:
 )
 def test_near_any_is_the_plain_search(targets: list[int], sources: list[int], radius: int) -> None:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(hamming, "BLOCK", 5)
+        set_tiles(patch, 2, 5)
         near = hamming.near_any(np.array(targets, np.uint64), np.array(sources, np.uint64), radius)
     assert near.tolist() == [
         any(bin(target ^ source).count("1") <= radius for target in targets) for source in sources

@@ -3,8 +3,8 @@ from __future__ import annotations
 import pytest
 
 from memscan.errors import InputError
-from memscan.records import Finding, Match, Reason, Thresholds, Verdict
-from memscan.verdicts import Level, check, is_borderline, judge, reaches
+from memscan.records import Finding, Level, Match, Reason, Thresholds, Verdict
+from memscan.verdicts import check, is_borderline, judge, reaches
 
 DEFAULT = Thresholds()
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+import os
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -9,10 +11,11 @@ import click
 from memscan import __version__
 from memscan.cli import outputs
 from memscan.cli.places import cache_directory
-from memscan.cli.process import ExitCode, complain, warn, write_stdout
+from memscan.cli.process import ExitCode, complain, note, warn, write_stdout
 from memscan.cli.progress import progress_bars
 
 if TYPE_CHECKING:
+    from memscan.baseline import Baseline
     from memscan.cache import Cache
     from memscan.records import Report
 
@@ -76,7 +79,7 @@ _LEVELS = ("identical", "near-duplicate", "review")
 @click.option(
     "--format",
     "stdout_format",
-    type=click.Choice(["text", "json", "jsonl", "csv"]),
+    type=click.Choice(["text", "json", "jsonl", "csv", "junit"]),
     default="text",
     show_default=True,
     help="What is printed on stdout.",
@@ -86,12 +89,29 @@ _LEVELS = ("identical", "near-duplicate", "review")
     "output_paths",
     metavar="FILE",
     multiple=True,
-    help="Write the report to FILE too, as .txt, .json, .jsonl or .csv. Repeatable.",
+    help="Write the report to FILE too, as .txt, .json, .jsonl, .csv or .xml. Repeatable.",
 )
 @click.option(
     "--fail-on",
     type=click.Choice(_LEVELS),
     help="Exit with 1 if a target reaches this level; each includes the ones before it.",
+)
+@click.option(
+    "--baseline",
+    "baseline_path",
+    metavar="FILE",
+    help="Accepted findings, which --fail-on passes over.",
+)
+@click.option(
+    "--update-baseline",
+    is_flag=True,
+    help="Accept what this scan finds: add it to the baseline.",
+)
+@click.option(
+    "--holdout",
+    metavar="PATH",
+    multiple=True,
+    help="Images that the model never saw, for a second rate to compare with. Repeatable.",
 )
 @click.option(
     "--max-failures",
@@ -127,6 +147,8 @@ def command(
     stdout_format: str,
     output_paths: tuple[str, ...],
     fail_on: str | None,
+    baseline_path: str | None,
+    update_baseline: bool,
     max_failures: int | None,
     max_pixels: int | None,
     no_cache: bool,
@@ -148,15 +170,20 @@ def command(
     70 internal error or unwritable output, 130 interrupted, 143 terminated.
     """
     outputs.check_writable(output_paths)
+    if update_baseline:
+        _check_updatable(baseline_path)
     from memscan import decode, detection, reports  # numpy and Pillow, not for --help
     from memscan.cache import Cache
+    from memscan.records import Level
 
+    baseline = _baseline(baseline_path, update_baseline)
     cache = None if no_cache else Cache(cache_dir or cache_directory())
     with progress_bars(not no_progress) as progress:
         report = detection.detect(
             targets,
             sources,
             max_pixels=decode.MAX_PIXELS if max_pixels is None else max_pixels,
+            baseline=baseline,
             cache=cache,
             progress=progress,
             **options,
@@ -164,12 +191,41 @@ def command(
     if cache is not None:
         cache.close()
     _warn(report, cache)
+    if update_baseline and baseline is not None:
+        report = _accept_all(report, baseline)
+    gate = Level(fail_on or Level.NEAR_DUPLICATE)
     for path in output_paths:
-        text = reports.render(report, outputs.format_of(path), Style(verbose=True))
-        outputs.write_whole(path, text)
+        style = reports.Style(verbose=True, gate=gate)
+        outputs.write_whole(path, reports.render(report, outputs.format_of(path), style))
     if not quiet or _needs_attention(report):
-        write_stdout(reports.render(report, stdout_format, verbose=verbose))
+        style = reports.Style(verbose=verbose, gate=gate)
+        write_stdout(reports.render(report, stdout_format, style))
     return _exit_code(report, fail_on, max_failures)
+
+
+def _check_updatable(path: str | None) -> None:
+    if path is None:
+        raise click.UsageError("--update-baseline needs --baseline FILE")
+    outputs.check_replaceable(path)
+
+
+def _baseline(path: str | None, may_be_missing: bool) -> Baseline | None:
+    if path is None:
+        return None
+    from memscan.baseline import Baseline
+
+    if may_be_missing and not os.path.lexists(path):
+        return Baseline(path)
+    return Baseline.read(path)
+
+
+def _accept_all(report: Report, baseline: Baseline) -> Report:
+    """The report with everything accepted, after the baseline was written."""
+    grown = baseline.updated(report.findings)
+    outputs.write_whole(grown.path, grown.text())
+    added = len(grown.entries) - len(baseline.entries)
+    note(f"{added} pairs were added to the baseline {grown.path}")
+    return dataclasses.replace(report, findings=grown.accept(report.findings))
 
 
 def _warn(report: Report, cache: Cache | None) -> None:
@@ -184,7 +240,8 @@ def _warn(report: Report, cache: Cache | None) -> None:
 
 
 def _needs_attention(report: Report) -> bool:
-    from memscan.verdicts import Level, reaches
+    from memscan.records import Level
+    from memscan.verdicts import reaches
 
     found = any(reaches(finding, Level.REVIEW) for finding in report.findings)
     return found or bool(report.failures)
@@ -192,7 +249,8 @@ def _needs_attention(report: Report) -> bool:
 
 def _exit_code(report: Report, fail_on: str | None, max_failures: int | None) -> int:
     """What a pipeline reads: unusable input before a leak, a leak before an incomplete scan."""
-    from memscan.verdicts import Level, reaches
+    from memscan.records import Level
+    from memscan.verdicts import reaches
 
     for failure in report.named_failures:
         complain(f"{failure.path}: {failure.message}")

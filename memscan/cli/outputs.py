@@ -26,17 +26,23 @@ def check_writable(paths: Sequence[str]) -> None:
         format_of(path)
         if real_paths.count(real) > 1:
             raise InputError(f"{path}: given twice as an output")
-        if os.path.isdir(real):
-            raise OutputError(f"{path}: cannot be written, it is a directory")
-        if os.path.exists(real) and not os.access(real, os.W_OK):
-            raise OutputError(f"{path}: cannot be written, permission denied")
-        if _replaceable(real):
-            trial = _temporary_name(real)
-            try:
-                os.close(os.open(trial, os.O_WRONLY | os.O_CREAT | os.O_EXCL))
-                os.unlink(trial)
-            except OSError as error:
-                raise _unwritable(path, error) from error
+        check_replaceable(path)
+
+
+def check_replaceable(path: str) -> None:
+    """Raise OutputError for a file that could not be written."""
+    real = os.path.realpath(path)
+    if os.path.isdir(real):
+        raise OutputError(f"{path}: cannot be written, it is a directory")
+    if os.path.exists(real) and not os.access(real, os.W_OK):
+        raise OutputError(f"{path}: cannot be written, permission denied")
+    if _replaceable(real):
+        trial = _temporary_name(real)
+        try:
+            os.close(os.open(trial, os.O_WRONLY | os.O_CREAT | os.O_EXCL))
+            os.unlink(trial)
+        except OSError as error:
+            raise _unwritable(path, error) from error
 
 
 def write_whole(path: str, text: str) -> None:

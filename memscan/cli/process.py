@@ -83,6 +83,11 @@ def warn(sentence: str) -> None:
     _say(f"Warning: {sentence}")
 
 
+def note(sentence: str) -> None:
+    """Tell on stderr what was done besides the result."""
+    _say(sentence)
+
+
 def write_stdout(text: str) -> None:
     """Write the result. A reader that went away is no error; a full disk raises OutputError."""
     if sys.stdout is None:

@@ -21,7 +21,7 @@ BULK = 20
 TAIL = 18
 """Bits: the largest distance at which the fall of the tilted distribution is limited."""
 
-MOST_FALL = 4.5
+MOST_FALL = 4.25
 """The most by which the number of pairs falls from one even distance to the next one below."""
 
 OBSERVED = 10

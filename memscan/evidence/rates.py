@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from dataclasses import dataclass
 
 CONFIDENCE = 0.95
 
 
-class Rate(NamedTuple):
+@dataclass(frozen=True)
+class Rate:
     """A share of ``count`` in ``total`` (at least 1), with its 95 % confidence interval."""
 
     count: int

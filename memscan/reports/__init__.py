@@ -11,12 +11,24 @@ from dataclasses import dataclass
 
 from memscan.records import Level, Report
 
-FORMATS = ("text", "json", "jsonl", "csv")
+FORMATS = ("text", "json", "jsonl", "csv", "junit")
 
-SUFFIXES = {".txt": "text", ".json": "json", ".jsonl": "jsonl", ".csv": "csv"}
+SUFFIXES = {
+    ".txt": "text",
+    ".json": "json",
+    ".jsonl": "jsonl",
+    ".csv": "csv",
+    ".xml": "junit",
+}
 """The format of an output file by the end of its name, in lower case."""
 
-_MODULES = {"text": "text", "json": "json_document", "jsonl": "json_lines", "csv": "csv_table"}
+_MODULES = {
+    "text": "text",
+    "json": "json_document",
+    "jsonl": "json_lines",
+    "csv": "csv_table",
+    "junit": "junit",
+}
 
 
 @dataclass(frozen=True)

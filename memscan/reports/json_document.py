@@ -6,10 +6,12 @@ is not UTF-8 stands escaped under its key, and its bytes as base64 under the key
 
 from __future__ import annotations
 
+import dataclasses
 import json
-from typing import Any
+from typing import Any, Sequence
 
-from memscan.records import Failure, Finding, Match, Report, Verdict
+from memscan.evidence import rates
+from memscan.records import CopiedSource, Failure, Finding, Match, Report, Verdict
 from memscan.reports import Style
 from memscan.reports.names import base64_unless_utf8, escaped_bytes
 
@@ -21,8 +23,12 @@ def render(report: Report, style: Style) -> str:
     document = {
         "schema_version": SCHEMA_VERSION,
         "tool": tool(report),
+        "options": options(report),
         "source": source(report),
         "findings": [finding(item) for item in report.findings],
+        "copied": [copied(item) for item in report.copied],
+        "curve": [dataclasses.asdict(point) for point in report.curve],
+        "holdout": holdout(report),
         "failures": [failure(item) for item in report.failures],
         "summary": summary(report),
     }
@@ -42,12 +48,26 @@ def tool(report: Report) -> dict[str, Any]:
 
 def source(report: Report) -> dict[str, Any]:
     """The source as it was given, and how many of its image files were found, hashed, failed."""
-    fields: dict[str, Any] = {"paths": [escaped_bytes(item.path) for item in report.sources]}
-    in_base64 = [base64_unless_utf8(item.path) for item in report.sources]
-    if any(in_base64):
-        fields["paths_base64"] = in_base64
     failed = report.found - report.hashed
-    return {**fields, "found": report.found, "hashed": report.hashed, "failed": failed}
+    return {
+        **_paths("paths", [item.path for item in report.sources]),
+        "found": report.found,
+        "hashed": report.hashed,
+        "failed": failed,
+    }
+
+
+def options(report: Report) -> dict[str, Any]:
+    """How the scan was asked to be made."""
+    fields = dataclasses.asdict(report.options)
+    fields["exclude"] = [escaped_bytes(pattern) for pattern in report.options.exclude]
+    fields.pop("baseline")
+    baseline = report.options.baseline
+    return {
+        **_paths("targets", report.targets),
+        **fields,
+        **({"baseline": None} if baseline is None else _path("baseline", baseline)),
+    }
 
 
 def finding(finding: Finding) -> dict[str, Any]:
@@ -59,8 +79,46 @@ def finding(finding: Finding) -> dict[str, Any]:
         "distance": finding.distance,
         "review": finding.review,
         "reasons": [reason.value for reason in finding.reasons],
+        "accepted": finding.accepted,
+        "expected_by_chance": finding.chance.expected,
+        "chance_basis": finding.chance.basis.value,
         "matches": [_match(match) for match in finding.matches],
     }
+
+
+def copied(item: CopiedSource) -> dict[str, Any]:
+    """One source image that targets copy."""
+    return {
+        **_path("source", item.source),
+        "hash": f"{item.hash:016x}",
+        "same_hash": item.same_hash,
+        **_paths("targets", item.targets),
+    }
+
+
+def holdout(report: Report) -> dict[str, Any] | None:
+    """The same targets against images that the model never saw; None if there were none."""
+    if report.holdout is None:
+        return None
+    found = report.holdout
+    return {
+        **_paths("paths", [item.path for item in found.sources]),
+        "found": sum(item.found for item in found.sources),
+        "hashed": found.hashed,
+        "copies": found.copies,
+        "rate": rate(found.copies, len(report.findings)),
+        "only_source": found.only_source,
+        "only_holdout": found.only_holdout,
+        "p_value": found.p_value,
+    }
+
+
+def rate(count: int, total: int) -> dict[str, Any] | None:
+    """A share with its 95 % interval; None of nothing."""
+    if not total:
+        return None
+    found = rates.rate(count, total)
+    return {**dataclasses.asdict(found), "share": found.share}
 
 
 def failure(failure: Failure) -> dict[str, Any]:
@@ -78,6 +136,9 @@ def summary(report: Report) -> dict[str, Any]:
         "targets": len(report.findings),
         "verdicts": {verdict.value: report.count(verdict) for verdict in Verdict},
         "review": sum(finding.review for finding in report.findings),
+        "accepted": sum(finding.accepted for finding in report.findings),
+        "copies": report.copies,
+        "rate": rate(report.copies, len(report.findings)),
         "failures": len(report.failures),
     }
 
@@ -95,3 +156,9 @@ def _path(key: str, path: str) -> dict[str, Any]:
     in_base64 = base64_unless_utf8(path)
     fields = {key: escaped_bytes(path)}
     return fields if in_base64 is None else {**fields, f"{key}_base64": in_base64}
+
+
+def _paths(key: str, paths: Sequence[str]) -> dict[str, Any]:
+    fields: dict[str, Any] = {key: [escaped_bytes(path) for path in paths]}
+    in_base64 = [base64_unless_utf8(path) for path in paths]
+    return {**fields, f"{key}_base64": in_base64} if any(in_base64) else fields

@@ -1,11 +1,12 @@
 """The report as JSON Lines: one finding or failure a line, a summary last.
 
 Each line is an object with a ``type`` and the fields that the JSON document has there; the
-summary also says what made the report and what the source was.
+summary also says how the report was made, and ranks what was copied.
 """
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from typing import Any, Iterator
 
@@ -27,6 +28,10 @@ def _lines(report: Report) -> Iterator[dict[str, Any]]:
         "type": "summary",
         "schema_version": json_document.SCHEMA_VERSION,
         "tool": json_document.tool(report),
+        "options": json_document.options(report),
         "source": json_document.source(report),
+        "copied": [json_document.copied(item) for item in report.copied],
+        "curve": [dataclasses.asdict(point) for point in report.curve],
+        "holdout": json_document.holdout(report),
         **json_document.summary(report),
     }

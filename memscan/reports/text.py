@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 from typing import Iterator, Sequence
 
-from memscan.records import Failure, Finding, Reason, Report, Verdict
-from memscan.reports import Style
+from memscan.records import Chance, Failure, Finding, Reason, Report, Verdict
+from memscan.reports import Style, summary
 from memscan.reports.names import inert
 
 RULE = "-" * 40
@@ -20,7 +20,7 @@ _INCONCLUSIVE = "Distinct (Inconclusive: Review Recommended)"
 
 
 def render(report: Report, style: Style) -> str:
-    """The whole report; ``style.verbose`` names each source image that could not be read."""
+    """The whole report; ``style.verbose`` adds chance levels and failures of the source."""
     return "\n".join(_lines(report, style.verbose)) + "\n"
 
 
@@ -33,6 +33,21 @@ def verdict_lines(verdict: Verdict, reasons: Sequence[Reason]) -> Iterator[str]:
         yield "Review: " + ", ".join(others)
 
 
+def finding_lines(finding: Finding, verbose: bool) -> Iterator[str]:
+    """One finding; ``verbose`` adds its chance level."""
+    closest = finding.matches[0]
+    yield "Closest Match Found:"
+    yield f"File: {inert(closest.source)}"
+    yield f"Distance: {closest.distance}"
+    for rank, match in enumerate(finding.matches[1:], start=2):
+        yield f"{rank}. File: {inert(match.source)} Distance: {match.distance}"
+    yield from verdict_lines(finding.verdict, finding.reasons)
+    if finding.accepted:
+        yield "Accepted: by the baseline"
+    if verbose:
+        yield f"Expected by chance: {_chance(finding.chance)}"
+
+
 def failure_line(failure: Failure) -> str:
     """Which path failed and why, in one line."""
     return f"{inert(failure.path)}: {inert(failure.message)}"
@@ -43,17 +58,24 @@ def _lines(report: Report, verbose: bool) -> Iterator[str]:
     for source in report.sources:
         yield f"[+] Found {source.found} images in {inert(source.path)}"
     yield from _unread(report.source_failures, verbose)
+    if report.holdout is not None:
+        for source in report.holdout.sources:
+            yield f"[+] Found {source.found} images held out in {inert(source.path)}"
+        yield from _unread(report.holdout.failures, verbose)
     for finding in report.findings:
         name = finding.target
         yield ""
         yield f"Analyzing target: {inert(os.path.basename(name) if report.single_file else name)}"
         yield RULE
-        yield from _block(finding)
+        yield from finding_lines(finding, verbose)
     if report.target_failures:
         yield ""
         yield f"[!] Could not read {len(report.target_failures)} targets:"
         for failure in report.target_failures:
             yield f"    {failure_line(failure)}"
+    if report.findings and not report.single_file:
+        yield ""
+        yield from summary.lines(report)
 
 
 def _unread(failures: Sequence[Failure], verbose: bool) -> Iterator[str]:
@@ -71,11 +93,7 @@ def _unread(failures: Sequence[Failure], verbose: bool) -> Iterator[str]:
                         yield f"    {failure_line(failure)}"
 
 
-def _block(finding: Finding) -> Iterator[str]:
-    closest = finding.matches[0]
-    yield "Closest Match Found:"
-    yield f"File: {inert(closest.source)}"
-    yield f"Distance: {closest.distance}"
-    for rank, match in enumerate(finding.matches[1:], start=2):
-        yield f"{rank}. File: {inert(match.source)} Distance: {match.distance}"
-    yield from verdict_lines(finding.verdict, finding.reasons)
+def _chance(chance: Chance) -> str:
+    if chance.expected is None:
+        return f"unknown ({chance.basis.value})"
+    return f"{chance.expected:.3g} source images as close ({chance.basis.value})"

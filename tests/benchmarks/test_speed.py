@@ -8,6 +8,7 @@ and MEMSCAN_BENCHMARK_ROUNDS, _IMAGES (a directory of photographs), _SCANNED, _H
 from __future__ import annotations
 
 import os
+import shutil
 import sys
 import time
 from pathlib import Path
@@ -22,6 +23,7 @@ from memscan import Cache, cache, detect, hamming, hashing, stamps
 from memscan.evidence import detail
 from memscan.intake import PROCESSES_FROM, Intake
 from memscan.records import HashedImage
+from memscan.sources.directories import Selection, find_images
 from tests.benchmarks.conftest import Race
 from tests.cli.running import DETECT, run
 
@@ -151,21 +153,28 @@ for directory, _, names in os.walk(sys.argv[1]):
 """
 
 
-def test_second_scan(report: Report, target: str, tmp_path: Path) -> None:
-    """Files whose hashes are put into the cache beforehand: only the look-up is timed."""
-    count = int(float(os.environ.get("MEMSCAN_BENCHMARK_FILES", "2e3")))
-    source, kept = tmp_path / "source", Cache(str(tmp_path / "cache"))
+def known_files(folder: Path, count: int) -> Path:
+    """Files that are no images, but whose hashes stand in ``folder / "cache"``."""
+    source, kept = folder / "source", Cache(str(folder / "cache"))
     encoder = f"{hashing.fingerprint()} {detail.fingerprint()}"
+    hashes = np.random.default_rng(0).integers(0, 2**64, count, dtype=np.uint64).tolist()
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(cache, "_BATCH", 20_000)
-        for number in range(count):
+        for number, hash in enumerate(hashes):
             path = source / f"{number // 1000}" / f"image_{number}.png"
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(b"small")
             stamp = stamps.Stamp.of(str(path))
             assert stamp is not None
-            kept.keep(str(path), encoder, stamp, HashedImage(number, False, 1))
+            kept.keep(str(path), encoder, stamp, HashedImage(hash, False, 1))
     kept.close()
+    return source
+
+
+def test_second_scan(report: Report, target: str, tmp_path: Path) -> None:
+    """Files whose hashes are put into the cache beforehand: only the look-up is timed."""
+    count = int(float(os.environ.get("MEMSCAN_BENCHMARK_FILES", "2e3")))
+    source = known_files(tmp_path, count)
     scan = [
         "--target",
         target,
@@ -189,6 +198,35 @@ def test_second_scan(report: Report, target: str, tmp_path: Path) -> None:
         assert warm - start < 0.15
     if JUDGE and count >= 200_000:
         assert warm / walk < 3
+
+
+def test_audit(report: Report, photographs: Photographs, tmp_path: Path) -> None:
+    """Many new targets against known sources: what hashing and loading cost, and little more."""
+    count = int(float(os.environ.get("MEMSCAN_BENCHMARK_FILES", "2e3")))
+    source, targets = known_files(tmp_path, count), tmp_path / "targets"
+    targets.mkdir()
+    paths = photographs(0.2)
+    for number in range(count // 100):
+        shutil.copy(paths[number % len(paths)], targets / f"{number}.jpg")
+    new = sorted(map(str, targets.iterdir()))
+
+    began = time.perf_counter()
+    Intake().hash_files(new, "targets")
+    hashed = time.perf_counter()
+    with Cache(str(tmp_path / "cache")) as kept:
+        listing = find_images(str(source), Selection(True, (), False))
+        table, _ = Intake(cache=kept).hash_files(listing.paths, "source")
+    assert len(table) == count
+    loaded = time.perf_counter()
+    with Cache(str(tmp_path / "cache")) as kept:
+        scan = detect(str(targets), str(source), recursive=True, cache=kept)
+    scanned = time.perf_counter()
+    ratio = (scanned - loaded) / (loaded - began)
+    report(
+        f"{len(scan.findings)} new targets against {count} known files: {ratio:.2f} times hashing "
+        f"({hashed - began:.2f} s) and loading ({loaded - hashed:.2f} s) alone (at most 1.5)"
+    )
+    assert not JUDGE or ratio <= 1.5
 
 
 def test_what_is_raced_gives_the_same_answer(photographs: Photographs) -> None:

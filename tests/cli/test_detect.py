@@ -156,13 +156,17 @@ class TestFormats:
         assert len(outputs) == 1
 
     def test_files_hold_what_stdout_shows(self) -> None:
-        names = [f"report{suffix}" for suffix in (".txt", ".json", ".jsonl", ".csv")]
+        names = [f"report{suffix}" for suffix in (".txt", ".json", ".jsonl", ".csv", ".xml")]
         outputs = [word for name in names for word in ("--output", name)]
         done = run(DETECT, "--target", "generated", *SOURCE, *outputs)
-        assert Path("report.txt").read_text() == done.stdout
-        for format in ("json", "jsonl", "csv"):
-            shown = run(DETECT, "--target", "generated", *SOURCE, "--format", format).stdout
-            assert Path(f"report.{format}").read_text() == shown
+        assert done.stdout == run(DETECT, "--target", "generated", *SOURCE).stdout
+        for format, suffix in zip(
+            ("text", "json", "jsonl", "csv", "junit"), ("txt", "json", "jsonl", "csv", "xml")
+        ):
+            shown = run(
+                DETECT, "--target", "generated", *SOURCE, "--format", format, "--verbose"
+            ).stdout
+            assert Path(f"report.{suffix}").read_text() == shown
         assert not [name for name in os.listdir() if name.endswith(".tmp")]
 
 
@@ -229,11 +233,12 @@ class TestFailures:
 
     def test_in_a_target_directory_they_are_rows(self) -> None:
         done = run(DETECT, "--target", "training_data", *SOURCE)
-        assert done.stdout.endswith(
+        assert (
             "\n[!] Could not read 2 targets:\n"
             "    training_data/x.png: not an image in a format that memscan opens\n"
-            "    training_data/y.jpg: not an image in a format that memscan opens\n"
-        )
+            "    training_data/y.jpg: not an image in a format that memscan opens\n\n"
+        ) in done.stdout
+        assert done.stdout.endswith("Not read: 2 targets, 2 source images\n")
         assert done.returncode == 0
 
     def test_a_named_target_that_cannot_be_read_comes_before_a_finding(self) -> None:
@@ -313,7 +318,7 @@ class TestGate:
         (["--target", "generated", *SOURCE, "--top-k", "0"], "Invalid value for '--top-k'"),
         (["--target", "generated", *SOURCE, "--jobs", "x"], "Invalid value for '--jobs'"),
         (["--target", "generated", *SOURCE, "--jobs", "9" * 20], "Invalid value for '--jobs'"),
-        (["--target", "generated", *SOURCE, "--output", "a.xml"], "a.xml: the name of an output"),
+        (["--target", "generated", *SOURCE, "--output", "a.pdf"], "a.pdf: the name of an output"),
         (["--target", "\x1b[31m.png", *SOURCE], r"\x1b[31m.png: there is no such file"),
         (["--target", "", *SOURCE], "an empty path was given as a target"),
     ],

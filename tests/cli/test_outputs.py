@@ -20,13 +20,14 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_the_suffix_is_the_format() -> None:
-    assert [format_of(f"a.b{s}") for s in (".txt", ".JSON", ".jsonl", ".csv")] == [
+    assert [format_of(f"a.b{s}") for s in (".txt", ".JSON", ".jsonl", ".csv", ".xml")] == [
         "text",
         "json",
         "jsonl",
         "csv",
+        "junit",
     ]
-    for name in ("a", "a.xml", ".json"):
+    for name in ("a", "a.pdf", ".json"):
         with pytest.raises(InputError, match="must end in one of"):
             format_of(name)
 

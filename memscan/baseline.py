@@ -1,0 +1,155 @@
+"""Findings that a person has looked at and accepted, in a JSON file.
+
+An entry names a source hash, the distance at which it was accepted and the hash of the target, or
+``"any"``. It covers a pair of these hashes at that distance or more: closer is news.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import re
+from dataclasses import dataclass
+from typing import Any, Iterable
+
+from memscan.errors import InputError
+from memscan.records import Finding, Reason
+
+VERSION = 1
+
+_KEYS_IN_ORDER = ("source_hash", "distance", "target_hash", "note")
+_KEYS = set(_KEYS_IN_ORDER)
+_HASH = re.compile(r"[0-9a-f]{16}")
+
+
+@dataclass(frozen=True)
+class Accepted:
+    """One accepted pair. ``target_hash`` is None where any target was accepted."""
+
+    source_hash: int
+    distance: int
+    target_hash: int | None
+    note: str = ""
+
+    def covers(self, finding: Finding, source_hash: int, distance: int) -> bool:
+        """Whether this entry accepts a source hash at a distance from a finding's target."""
+        if source_hash != self.source_hash or distance < self.distance:
+            return False
+        if self.target_hash is None:
+            # Whatever lacks detail collides: accepting it once would accept every blank image.
+            return Reason.LOW_INFORMATION not in finding.reasons
+        return self.target_hash == finding.hash
+
+
+@dataclass(frozen=True)
+class Baseline:
+    """The entries of a baseline file, and its path as given."""
+
+    path: str
+    entries: tuple[Accepted, ...] = ()
+
+    @classmethod
+    def read(cls, path: str) -> Baseline:
+        """The baseline in a file. Raises InputError that says what is wrong with it."""
+        entries = _document(path).get("accepted")
+        if not isinstance(entries, list):
+            raise InputError(f"{path}: a broken baseline: 'accepted' must be a list")
+        numbered = enumerate(entries, start=1)
+        return cls(path, tuple(_entry(path, number, entry) for number, entry in numbered))
+
+    def accept(self, findings: Iterable[Finding]) -> tuple[Finding, ...]:
+        """The findings, marked as accepted where entries cover every source that supports them.
+
+        One accepted source must not hide another one that is as close.
+        """
+        by_source: dict[int, list[Accepted]] = {}
+        for entry in self.entries:
+            by_source.setdefault(entry.source_hash, []).append(entry)
+
+        def is_accepted(finding: Finding) -> bool:
+            return bool(finding.supporting) and all(
+                any(entry.covers(finding, *pair) for entry in by_source.get(pair[0], ()))
+                for pair in finding.supporting
+            )
+
+        return tuple(
+            dataclasses.replace(finding, accepted=True) if is_accepted(finding) else finding
+            for finding in findings
+        )
+
+    def updated(self, findings: Iterable[Finding]) -> Baseline:
+        """The baseline with an entry more for each pair of the findings not yet accepted."""
+        new = [
+            Accepted(hash, distance, finding.hash, _note(finding))
+            for finding in findings
+            if not finding.accepted
+            for hash, distance in finding.supporting
+        ]
+        known = {(entry.source_hash, entry.distance, entry.target_hash) for entry in self.entries}
+        fresh = {(entry.source_hash, entry.distance, entry.target_hash): entry for entry in new}
+        added = [entry for key, entry in fresh.items() if key not in known]
+        return Baseline(self.path, (*self.entries, *added))
+
+    def text(self) -> str:
+        """What the file holds, in an order that makes changes easy to see."""
+        accepted = [
+            {
+                "source_hash": f"{entry.source_hash:016x}",
+                "distance": entry.distance,
+                "target_hash": "any" if entry.target_hash is None else f"{entry.target_hash:016x}",
+                "note": entry.note,
+            }
+            for entry in sorted(self.entries, key=_place)
+        ]
+        return json.dumps({"baseline_version": VERSION, "accepted": accepted}, indent=2) + "\n"
+
+
+def _document(path: str) -> dict[str, Any]:
+    try:
+        with open(path, encoding="utf-8") as file:
+            document = json.load(file)
+    except FileNotFoundError:
+        raise InputError(
+            f"{path}: there is no such baseline (--update-baseline writes one)"
+        ) from None
+    except OSError as error:
+        raise InputError(f"{path}: the baseline cannot be read: {error.strerror}") from error
+    except (ValueError, RecursionError) as error:
+        raise InputError(f"{path}: not a baseline, it is not JSON ({error})") from error
+    if not isinstance(document, dict) or "baseline_version" not in document:
+        raise InputError(f"{path}: not a baseline (--update-baseline writes one)")
+    if document["baseline_version"] != VERSION:
+        raise InputError(
+            f"{path}: a baseline of version {document['baseline_version']!r}, "
+            f"this memscan reads version {VERSION}"
+        )
+    return document
+
+
+def _entry(path: str, number: int, entry: Any) -> Accepted:
+    def broken(what: str) -> InputError:
+        return InputError(f"{path}: a broken baseline: entry {number} {what}")
+
+    if not isinstance(entry, dict) or not _KEYS - {"note"} <= set(entry) <= _KEYS:
+        raise broken(f"must have the keys {', '.join(_KEYS_IN_ORDER)}")
+    distance, note = entry["distance"], entry.get("note", "")
+    if not isinstance(distance, int) or isinstance(distance, bool) or not 0 <= distance <= 64:
+        raise broken("has a distance that is no whole number from 0 to 64")
+    if not isinstance(note, str):
+        raise broken("has a note that is no text")
+    hashes = entry["source_hash"], entry["target_hash"]
+    if not all(isinstance(hash, str) for hash in hashes) or not _HASH.fullmatch(hashes[0]):
+        raise broken("has a source_hash that is not 16 hexadecimal digits in lower case")
+    if hashes[1] != "any" and not _HASH.fullmatch(hashes[1]):
+        raise broken("has a target_hash that is neither 'any' nor 16 hexadecimal digits")
+    target = None if hashes[1] == "any" else int(hashes[1], 16)
+    return Accepted(int(hashes[0], 16), distance, target, note)
+
+
+def _note(finding: Finding) -> str:
+    return f"{finding.target} and {finding.matches[0].source}"
+
+
+def _place(entry: Accepted) -> tuple[int, int, int, str]:
+    target = -1 if entry.target_hash is None else entry.target_hash
+    return entry.source_hash, target, entry.distance, entry.note

@@ -1,0 +1,86 @@
+"""What a scan of many targets says as a whole, in a few lines of text."""
+
+from __future__ import annotations
+
+from typing import Iterator
+
+from memscan.evidence import rates
+from memscan.records import CopiedSource, Holdout, Reason, Report, Verdict
+from memscan.reports.names import inert
+
+RULE = "-" * 40
+LISTED = 10
+"""Copied training images that are named; the other formats name all."""
+
+
+def lines(report: Report) -> Iterator[str]:
+    """Counts, the memorisation rate with its interval, the most copied images, what was lost.
+
+    The report holds at least one finding.
+    """
+    total = len(report.findings)
+    yield "Summary"
+    yield RULE
+    counts = ", ".join(f"{report.count(verdict):,} {verdict.value}" for verdict in Verdict)
+    yield f"Targets: {total:,} ({counts})"
+    if report.options.baseline is not None:
+        accepted = sum(finding.accepted for finding in report.findings)
+        yield f"Accepted by the baseline: {accepted:,}"
+    yield from _reviews(report)
+    yield f"Memorisation rate: {rate_words(rates.rate(report.copies, total))}"
+    if report.holdout is not None:
+        yield from _holdout(report.holdout, total)
+    if report.copied:
+        yield "Most copied training images:"
+        yield from map(_copied, report.copied[:LISTED])
+        if len(report.copied) > LISTED:
+            yield f"    and {len(report.copied) - LISTED:,} more"
+    if report.failures:
+        targets = _number(len(report.target_failures), "target")
+        yield f"Not read: {targets}, {_number(len(report.source_failures), 'source image')}"
+
+
+def rate_words(rate: rates.Rate) -> str:
+    """A rate as a statistician states it: count, share and 95 % interval, or an upper bound."""
+    counts = f"{rate.count:,} of {rate.total:,}"
+    if rate.count == 0:
+        return f"{counts}: at most {percent(rate.high)} with 95 % confidence"
+    share, low, high = percent(rate.share), percent(rate.low), percent(rate.high)
+    return f"{counts}: {share} (95 % interval {low} to {high})"
+
+
+def percent(share: float) -> str:
+    """A share in per cent, with two digits that mean something."""
+    value = 100 * share
+    if value == 0 or value >= 99.95:
+        return f"{value:.0f} %"
+    return f"{value:.1f} %" if value >= 1 else f"{value:.2g} %"
+
+
+def _reviews(report: Report) -> Iterator[str]:
+    reviews = [finding for finding in report.findings if finding.review]
+    if reviews:
+        counts = {
+            reason.value: sum(reason in finding.reasons for finding in reviews) for reason in Reason
+        }
+        named = ", ".join(f"{count:,} {name}" for name, count in counts.items() if count)
+        yield f"To review: {len(reviews):,} ({named})"
+
+
+def _holdout(holdout: Holdout, total: int) -> Iterator[str]:
+    yield f"Rate against the holdout: {rate_words(rates.rate(holdout.copies, total))}"
+    yield (
+        f"Difference: {holdout.only_source:,} targets copy the source alone, "
+        f"{holdout.only_holdout:,} the holdout alone "
+        f"(exact McNemar test, p = {holdout.p_value:.2g})"
+    )
+
+
+def _copied(item: CopiedSource) -> str:
+    often = f" (its hash stands {item.same_hash:,} times in the source)"
+    targets = _number(len(item.targets), "target")
+    return f"    {targets}: {inert(item.source)}{often if item.same_hash > 1 else ''}"
+
+
+def _number(count: int, noun: str) -> str:
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"
