@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import shlex
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -13,9 +14,11 @@ import click
 import pytest
 
 from memscan import cli, decode, records
+from memscan.baseline import Baseline
 from memscan.cli import detect
 from memscan.reports import FORMATS, csv_table
 from tests.cli.running import MEMSCAN, ROOT, environment, run
+from tests.drawing import needs_posix
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 BLOCKS = re.findall(r"^```(\w+)\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)
@@ -39,15 +42,30 @@ def clone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def run_line(line: str) -> subprocess.CompletedProcess[str]:
-    words = shlex.split(line)
-    assert words[0] == "python"
+    assert line.startswith("python ")
+    return run_script(line)
+
+
+def run_script(script: str) -> subprocess.CompletedProcess[str]:
+    """Run lines of shell in which ``python`` is this Python."""
     return subprocess.run(
-        [sys.executable, *words[1:]], capture_output=True, text=True, env=environment(), check=False
+        ["bash", "-c", f'python() {{ {shlex.quote(sys.executable)} "$@"; }}\n{script}'],
+        capture_output=True,
+        text=True,
+        env=environment(),
+        check=False,
     )
 
 
 def test_the_blocks_are_all_of_a_kind_that_is_tested() -> None:
-    assert {language for language, _ in BLOCKS} == {"sh", "console", "python"}
+    tested = {"sh", "console", "python", "bash", "yaml", "crontab", "json"}
+    assert {language for language, _ in BLOCKS} == tested
+
+
+def block(language: str) -> str:
+    bodies: list[str] = [body for found, body in BLOCKS if found == language]
+    assert len(bodies) == 1
+    return bodies[0]
 
 
 @pytest.mark.usefixtures("clone")
@@ -88,12 +106,85 @@ def test_the_first_run_works_on_this_python(clone: Path) -> None:
 
 @pytest.mark.usefixtures("clone")
 def test_the_python_example_runs() -> None:
-    (code,) = (body for language, body in BLOCKS if language == "python")
     done = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, env=environment(), check=True
+        [sys.executable, "-c", block("python")],
+        capture_output=True,
+        text=True,
+        env=environment(),
+        check=True,
     )
     assert len(done.stdout.splitlines()) == 4
     assert re.fullmatch(r"[0-9a-f]{16}", done.stdout.splitlines()[-1])
+
+
+@pytest.fixture
+def audited(clone: Path) -> Path:
+    """A clone whose copies were accepted; the HTML report needs an extra."""
+    pytest.importorskip("jinja2", reason="the extra 'report' is not installed")
+    scan = ["--target", "generated", "--source", "train", "-r", "--baseline", "accepted.json"]
+    assert run(MEMSCAN, "detect", *scan, "--update-baseline").returncode == 0
+    return clone
+
+
+@needs_posix
+@pytest.mark.parametrize(
+    ("spoil", "code", "says"),
+    [
+        ("true", 0, "no new copies found"),
+        ("cp train/class_A/img_001.jpg generated/new.jpg", 1, "leaks"),
+        ("echo > accepted.json", 2, "not complete"),
+        ("echo > train/broken.png", 2, "not complete"),
+    ],
+)
+def test_the_gate_tells_a_leak_from_a_broken_scan(
+    audited: Path, spoil: str, code: int, says: str
+) -> None:
+    done = run_script(f"{spoil}\n{block('bash')}")
+    assert done.returncode == code, done.stderr
+    assert says in done.stdout
+    assert (audited / "audit.html").exists() == (says != "not complete" or "train" in spoil)
+
+
+@needs_posix
+def test_the_job_uploads_the_reports_of_a_leak(audited: Path) -> None:
+    yaml = pytest.importorskip("yaml", reason="PyYAML is not installed")
+    (job,) = yaml.safe_load(block("yaml"))["jobs"].values()
+    install, scan = (step["run"] for step in job["steps"] if "run" in step)
+    (upload,) = (step for step in job["steps"] if "upload" in step.get("uses", ""))
+    assert install == "pip install '.[report]'"
+    assert upload["if"] == "always()"
+    shutil.copy("train/class_A/img_001.jpg", "generated/new.jpg")
+    done = run_script(f'memscan() {{ python -m memscan "$@"; }}\n{scan}')
+    assert done.returncode == 1
+    assert {path.name for path in audited.glob(upload["with"]["path"])} == {
+        "audit.html",
+        "audit.xml",
+    }
+
+
+@needs_posix
+@pytest.mark.skipif(shutil.which("flock") is None, reason="flock is not installed")
+def test_the_nightly_line_is_quiet_until_something_new_turns_up(clone: Path) -> None:
+    line = block("crontab").splitlines()[-1].split(" ", 5)[5]
+    assert line.startswith("cd /srv/model && flock -n .memscan.lock python ")
+    interpreter = shlex.quote(sys.executable)  # flock runs programs, not functions of the shell
+    line = line.replace("/srv/model", str(clone)).replace("lock python", f"lock {interpreter}")
+    run(
+        MEMSCAN,
+        *("detect", "--target", "generated", "--source", "train", "-r"),
+        *("--baseline", "accepted.json", "--update-baseline"),
+    )
+    assert (run_script(line).stdout, run_script(line).returncode) == ("", 0)
+    shutil.copy("train/class_A/img_001.jpg", "generated/new.jpg")
+    assert "generated/new.jpg" in run_script(line).stdout
+    overlapping = run_script(f"flock .memscan.lock sleep 5 & sleep 0.5; {line}")
+    assert (overlapping.stdout, overlapping.returncode) == ("", 1)
+
+
+def test_the_entry_of_a_baseline_is_read(tmp_path: Path) -> None:
+    path = tmp_path / "accepted.json"
+    path.write_text(f'{{"baseline_version": 1, "accepted": [{block("json")}]}}')
+    assert Baseline.read(str(path)).entries[0].note == "licensed"
 
 
 def test_every_command_and_option_is_described() -> None:

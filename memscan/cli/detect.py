@@ -158,7 +158,7 @@ def command(
     no_progress: bool,
     **options: Any,
 ) -> int:
-    r"""Find the training image that is closest to each generated image.
+    """Find the training image that is closest to each generated image.
 
     \b
     Verdicts, by the Hamming distance of 64-bit perceptual hashes:
@@ -168,7 +168,7 @@ def command(
 
     Exit codes: 0 done, 1 --fail-on was reached, 2 unusable input, 3 too many unreadable images,
     70 internal error or unwritable output, 130 interrupted, 143 terminated.
-    """
+    """  # noqa: D301 (the escape is how click keeps lines)
     outputs.check_writable(output_paths)
     if update_baseline:
         _check_updatable(baseline_path)
