@@ -87,9 +87,7 @@ def near_any(targets: Hashes, sources: Hashes, radius: int) -> npt.NDArray[np.bo
     return near
 
 
-def pairs_within(
-    hashes: Hashes, first: int, last: int, radius: int
-) -> tuple[Positions, Positions]:
+def pairs_within(hashes: Hashes, first: int, last: int, radius: int) -> tuple[Positions, Positions]:
     """The pairs (i, j) with first <= i < last and i < j that differ in ``radius`` bits or less."""
     left, right = [np.empty(0, np.int64)], [np.empty(0, np.int64)]
     for row, start, found in _tiles(hashes[first:last], hashes[first:]):
