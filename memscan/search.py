@@ -107,7 +107,8 @@ def _joined(pairs: Pairs, count: int) -> Positions:
     groups, numbers = connected_components(graph, directed=False)
     lowest = np.empty(groups, np.int64)
     lowest[numbers[::-1]] = positions[::-1]  # of several, the last one written stays
-    return lowest[numbers]
+    of_group: Positions = lowest[numbers]
+    return of_group
 
 
 def _in_threads(

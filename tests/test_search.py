@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-from typing import List
-
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -31,7 +29,7 @@ def small_tiles(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch)
         monkeypatch.setattr(module, name, value)
 
 
-def packed(values: List[int]) -> hamming.Hashes:
+def packed(values: list[int]) -> hamming.Hashes:
     return np.array(values, np.uint64)
 
 
@@ -39,7 +37,7 @@ def distance(a: int, b: int) -> int:
     return bin(a ^ b).count("1")
 
 
-def plain_pairs(values: List[int], radius: int) -> set[tuple[int, int]]:
+def plain_pairs(values: list[int], radius: int) -> set[tuple[int, int]]:
     """The oracle: the double loop."""
     return {
         (i, j)
@@ -49,7 +47,7 @@ def plain_pairs(values: List[int], radius: int) -> set[tuple[int, int]]:
     }
 
 
-def plain_components(values: List[int], radius: int) -> list[int]:
+def plain_components(values: list[int], radius: int) -> list[int]:
     """The oracle: labels fall along the pairs until none falls any more."""
     labels = list(range(len(values)))
     pairs = plain_pairs(values, radius)
@@ -62,7 +60,7 @@ def plain_components(values: List[int], radius: int) -> list[int]:
 @settings(deadline=None, max_examples=60)
 @given(values=words, radius=radii, bounds=st.tuples(st.integers(0, 24), st.integers(0, 24)))
 def test_pairs_are_those_of_the_double_loop(
-    values: List[int], radius: int, bounds: tuple[int, int]
+    values: list[int], radius: int, bounds: tuple[int, int]
 ) -> None:
     first, last = min(bounds), max(bounds)
     left, right = hamming.pairs_within(packed(values), first, last, radius)
@@ -73,7 +71,7 @@ def test_pairs_are_those_of_the_double_loop(
 
 @settings(deadline=None, max_examples=60)
 @given(values=words, radius=st.integers(0, 40), jobs=jobs)
-def test_components_are_those_of_the_double_loop(values: List[int], radius: int, jobs: int) -> None:
+def test_components_are_those_of_the_double_loop(values: list[int], radius: int, jobs: int) -> None:
     found = search.components(packed(values), radius, jobs)
     assert found.tolist() == plain_components(values, radius)
 
@@ -103,14 +101,14 @@ def test_pairs_beyond_two_for_each_hash_are_thinned(monkeypatch: pytest.MonkeyPa
 @settings(deadline=None, max_examples=60)
 @given(targets=words, sources=words, count=st.integers(1, 5), radius=radii, jobs=jobs)
 def test_threads_find_what_one_finds(
-    targets: List[int], sources: List[int], count: int, radius: int, jobs: int
+    targets: list[int], sources: list[int], count: int, radius: int, jobs: int
 ) -> None:
     some, others = packed(targets), packed(sources)
     own = np.arange(len(targets)) - 2  # some are left out, some exclude nothing
     expected = hamming.nearest(some, others, count, own, radius)
     found = search.nearest(some, others, count, own, radius, jobs)
     for mine, plain in zip(found, expected):
-        assert mine.tolist() == plain.tolist()
+        np.testing.assert_array_equal(mine, plain)
     near = search.near_any(some, others, radius, jobs)
     assert near.tolist() == [any(distance(t, s) <= radius for t in targets) for s in sources]
     counts = search.histograms(some, others, jobs)
