@@ -18,11 +18,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from memscan import Cache, cache, detect, hamming, hashing, stamps
-from memscan.evidence import detail
+from memscan import detect, hamming
 from memscan.intake import PROCESSES_FROM, Intake
-from memscan.records import HashedImage
-from tests.benchmarks.conftest import Race
+from tests.benchmarks.conftest import Race, Report, known_files
 from tests.cli.running import DETECT, run
 
 JUDGE = bool(os.environ.get("MEMSCAN_BENCHMARK_JUDGE"))
@@ -46,7 +44,6 @@ def ours(paths: list[str], jobs: int = 1, fast: bool = False) -> None:
     Intake(jobs=jobs).hash_files(paths, "", fast=fast)
 
 
-Report = Callable[[str], None]
 Photographs = Callable[[float], List[str]]
 SIZES = [0.2, 0.8, 3]
 
@@ -154,18 +151,7 @@ for directory, _, names in os.walk(sys.argv[1]):
 def test_second_scan(report: Report, target: str, tmp_path: Path) -> None:
     """Files whose hashes are put into the cache beforehand: only the look-up is timed."""
     count = int(float(os.environ.get("MEMSCAN_BENCHMARK_FILES", "2e3")))
-    source, kept = tmp_path / "source", Cache(str(tmp_path / "cache"))
-    encoder = f"{hashing.fingerprint()} {detail.fingerprint()}"
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(cache, "_BATCH", 20_000)
-        for number in range(count):
-            path = source / f"{number // 1000}" / f"image_{number}.png"
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_bytes(b"small")
-            stamp = stamps.Stamp.of(str(path))
-            assert stamp is not None
-            kept.keep(str(path), encoder, stamp, HashedImage(number, False, 1))
-    kept.close()
+    source = known_files(tmp_path, range(count))
     scan = [
         "--target",
         target,
