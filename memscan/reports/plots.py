@@ -100,7 +100,7 @@ def draw(audit: Audit, format: str) -> bytes:
 
 
 def _fill(figure: Figure, audit: Audit) -> None:
-    heights = [5, 5, 5 if audit.curve else 1]
+    heights = [5, 5, 5 if audit.has_chance_model else 1]
     distances, shares, pairs = figure.subplots(3, 1, gridspec_kw={"height_ratios": heights})
     _draw_distances(distances, audit)
     _draw_shares(shares, audit)
@@ -165,7 +165,7 @@ def _draw_shares(axes: Axes, audit: Audit) -> None:
         for verdict, colour in colours.items()
     ]
     if audit.copies is not None:
-        rows.insert(0, ("Copies", *audit.copies, _INK))
+        rows.insert(0, ("Copies", *audit.copies, _FAINT))
     for row, (_, count, total, colour) in enumerate(rows):
         share = rate(count, total)
         low, middle, high = (100 * part for part in (share.low, share.share, share.high))
@@ -199,16 +199,19 @@ def _side(percent: float) -> str:
 
 def _draw_pairs(axes: Axes, audit: Audit) -> None:
     axes.set_title("c  Pairs of targets and source images")
-    if not audit.curve:
+    if not audit.has_chance_model:
         axes.set_axis_off()
         axes.text(0, 0.5, "no chance model: too few sources", transform=axes.transAxes)
         return
     axes.set_xlabel("Distance (bits)")
     axes.set_ylabel("Pairs")
-    expected = [(point.distance, point.expected) for point in audit.curve if point.expected > 0]
-    observed = [(point.distance, point.observed) for point in audit.curve if point.observed]
+    # What is zero has no place on the axis.
+    expected = [(point.distance, point.expected) for point in audit.curve if point.expected]
+    observed = [(point.distance, float(point.observed)) for point in audit.curve if point.observed]
     axes.plot(*zip(*expected), color=_FAINT, linewidth=1.2, label="expected by chance")
     axes.plot(*zip(*observed), "o", color=_DISTINCT, markersize=3.5, label="observed")
     axes.set_yscale("log")
-    axes.set_ylim(max(_LEAST_PAIRS, min(value for _, value in expected + observed) / 2), None)
+    values = [value for _, value in expected + observed]
+    top = 3 * max(values)
+    axes.set_ylim(min(max(_LEAST_PAIRS, min(values) / 2), top / 10), top)
     axes.legend(loc="best")

@@ -43,6 +43,11 @@ class Audit:
         """The number of targets that were judged."""
         return sum(self.distances)
 
+    @property
+    def has_chance_model(self) -> bool:
+        """Whether the scan said what to expect by chance."""
+        return any(point.expected for point in self.curve)
+
 
 class _UnsuitableError(Exception):
     """The document does not hold what is needed; the text says what is wrong."""
@@ -105,13 +110,12 @@ def _verdict(finding: Any) -> Verdict:
 def _copies(rate: Any) -> tuple[int, int] | None:
     if rate is None:
         return None
-    count, total = (_integer(rate, key, "summary.rate", _LARGEST_COUNT) for key in _RATE)
+    count, total = (
+        _integer(rate, key, "summary.rate", _LARGEST_COUNT) for key in ("count", "total")
+    )
     if not 0 <= count <= total or total < 1:
         raise _UnsuitableError("summary.rate is not a share")
     return count, total
-
-
-_RATE = ("count", "total")
 
 
 def _point(point: Any) -> CurvePoint:
