@@ -10,7 +10,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from memscan import Cache, DuplicateReport, InputError, Stage, duplicates, duplication, hash_image
+from memscan import (
+    Cache,
+    DuplicateReport,
+    InputError,
+    Stage,
+    duplicates,
+    duplication,
+    hash_image,
+    search,
+)
 from memscan.hamming import Hashes, Positions
 from memscan.table import HashTable
 from tests.drawing import needs_posix, picture, save
@@ -158,7 +167,7 @@ def test_many_copies_of_one_image_make_no_pairs(monkeypatch: pytest.MonkeyPatch)
         searched.append(len(hashes))
         return np.arange(len(hashes))
 
-    monkeypatch.setattr(duplication.search, "components", components)
+    monkeypatch.setattr(search, "components", components)
     table = HashTable(["x"] * 10_000, np.full(10_000, 7, np.uint64), np.zeros(10_000, np.bool_))
     (rows,) = duplication._rows(table, 5, 1)
     assert (searched, len(rows)) == ([1], 10_000)

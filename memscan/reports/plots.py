@@ -212,6 +212,6 @@ def _draw_pairs(axes: Axes, audit: Audit) -> None:
     axes.plot(*zip(*observed), "o", color=_DISTINCT, markersize=3.5, label="observed")
     axes.set_yscale("log")
     values = [value for _, value in expected + observed]
-    top = 3 * max(values)
-    axes.set_ylim(min(max(_LEAST_PAIRS, min(values) / 2), top / 10), top)
+    least = max(_LEAST_PAIRS, min(values) / 2)
+    axes.set_ylim(least, 3 * max(*values, 10 * least))
     axes.legend(loc="best")

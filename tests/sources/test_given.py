@@ -21,7 +21,7 @@ from tests.drawing import picture, save
 
 def test_one_path_or_several() -> None:
     assert as_paths("a") == as_paths(Path("a")) == as_paths(["a"]) == ["a"]
-    assert as_paths(iter([Path("a"), "b"])) == ["a", "b"]
+    assert as_paths(iter([Path("a"), Path("b")])) == ["a", "b"]
     assert as_patterns("*.png") == as_patterns(["*.png"]) == ("*.png",)
 
 
