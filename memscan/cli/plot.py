@@ -24,7 +24,6 @@ def command(audit: str, output_paths: tuple[str, ...]) -> int:
     outputs.check_writable(output_paths, SUFFIXES)
     from memscan.reports import plots, read_back
 
-    plots.require_matplotlib()
     report = read_back.read(audit)
     for path in output_paths:
         outputs.write_whole(path, plots.draw(report, outputs.format_of(path, SUFFIXES)))

@@ -7,6 +7,7 @@ user's own.
 from __future__ import annotations
 
 import io
+import math
 from typing import TYPE_CHECKING, Any
 
 from memscan.errors import InputError
@@ -120,7 +121,7 @@ def _draw_distances(axes: Axes, audit: Audit) -> None:
     if max(audit.distances) >= _LOG_FROM:
         axes.set_yscale("log")
         axes.set_ylim(0.7, None)
-        axes.yaxis.set_major_formatter("{x:g}")
+        axes.yaxis.set_major_formatter("{x:,.0f}")
     else:
         axes.yaxis.set_major_locator(MaxNLocator(integer=True))
     # Above the axes, away from each other, so that they meet neither a bar nor one another.
@@ -173,8 +174,9 @@ def _draw_shares(axes: Axes, audit: Audit) -> None:
         axes.plot(
             [middle], [row], "|", color=_INK, markersize=7, markeredgewidth=1.2, clip_on=False
         )
+        decimals = max(1, 1 - math.floor(math.log10(max(high - low, 1e-5))))
         axes.annotate(
-            f"{middle:.1f} ({low:.1f} to {high:.1f})",
+            f"{middle:.{decimals}f} ({low:.{decimals}f} to {high:.{decimals}f})",
             (middle, row),
             (0, 5),
             textcoords="offset points",
@@ -182,7 +184,7 @@ def _draw_shares(axes: Axes, audit: Audit) -> None:
             fontsize=7,
         )
     axes.set_yticks(range(len(rows)))
-    axes.set_yticklabels([f"{name}\n{count} of {total}" for name, count, total, _ in rows])
+    axes.set_yticklabels([f"{name}\n{count:,} of {total:,}" for name, count, total, _ in rows])
     axes.tick_params(axis="y", length=0)
     axes.set_ylim(len(rows) - 0.6, -0.8)
     axes.set_xlim(0, 100)

@@ -81,6 +81,12 @@ def test_without_a_rate_there_is_no_row_for_it(audit: Audit) -> None:
     assert "Copies" not in texts(replace(audit, copies=None))
 
 
+def test_a_narrow_interval_has_as_many_decimals_as_it_needs(audit: Audit) -> None:
+    shown = texts(replace(audit, copies=(6, 1_000_000)))
+    assert "6 of 1,000,000" in shown
+    assert "0.0006 (0.0002 to 0.0013)" in shown
+
+
 def distances(**counts: int) -> tuple[int, ...]:
     return tuple(counts.get(f"at_{bits}", 0) for bits in range(65))
 
@@ -97,6 +103,7 @@ def distances(**counts: int) -> tuple[int, ...]:
         {"thresholds": Thresholds(64, 64)},
         {"copies": (0, 1)},
         {"copies": (10**9, 10**9)},
+        {"copies": (0, 2**63)},
         {"curve": (CurvePoint(0, 0, 5e-324),)},
         {"curve": (CurvePoint(64, 2**62, 1e18), CurvePoint(64, 0, 0.0))},
         {"curve": (CurvePoint(0, 0, 1e-9), CurvePoint(2, 7, 1e-8))},
