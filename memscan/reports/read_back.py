@@ -12,7 +12,7 @@ from memscan.records import CurvePoint, Thresholds, Verdict
 from memscan.reports.json_document import SCHEMA_VERSION
 
 _LARGEST_DISTANCE = 64
-_LARGEST_COUNT = 2**63
+_LARGEST_COUNT = 10**15
 
 # A document of a million findings is many times as large as what is taken from it.
 _KEPT = {
