@@ -1,8 +1,9 @@
 """Did a generative model copy its training images?
 
 The public API: :func:`detect` compares images with a source and returns a :class:`Report`;
-:func:`hash_image` gives the 64-bit hash of one image. Importing this package loads neither numpy
-nor Pillow; the first use of a name does.
+:func:`duplicates` groups the near-duplicates within a collection; :func:`hash_image` gives the
+64-bit hash of one image. Importing this package loads neither numpy nor Pillow; the first use of a
+name does.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from memscan.cache import Cache
     from memscan.detection import detect, hash_image
+    from memscan.duplication import duplicates
     from memscan.errors import (
         DecodeError,
         HashError,
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
         OutputError,
         ReadError,
     )
+    from memscan.groups import DuplicateGroup, DuplicateReport, Member
     from memscan.records import (
         Failure,
         Finding,
@@ -40,12 +43,15 @@ __version__ = "0.1.0"
 __all__ = [
     "Cache",
     "DecodeError",
+    "DuplicateGroup",
+    "DuplicateReport",
     "Failure",
     "Finding",
     "HashError",
     "ImageError",
     "InputError",
     "Match",
+    "Member",
     "MemscanError",
     "OutputError",
     "ReadError",
@@ -57,10 +63,19 @@ __all__ = [
     "Verdict",
     "View",
     "detect",
+    "duplicates",
     "hash_image",
 ]
 
-_ROOMS = {"Cache": "cache", "detect": "detection", "hash_image": "detection"}
+_ROOMS = {
+    "Cache": "cache",
+    "DuplicateGroup": "groups",
+    "DuplicateReport": "groups",
+    "Member": "groups",
+    "detect": "detection",
+    "duplicates": "duplication",
+    "hash_image": "detection",
+}
 
 
 def __getattr__(name: str) -> object:

@@ -12,7 +12,6 @@ from PIL import Image
 from memscan import __version__, decode, engines, hashing, judging, verdicts
 from memscan.baseline import Baseline
 from memscan.cache import Cache
-from memscan.collection import AnyPath, Reference, listed
 from memscan.errors import InputError
 from memscan.evidence import rates
 from memscan.intake import Intake, hash_decoded
@@ -26,7 +25,9 @@ from memscan.records import (
     Report,
     Thresholds,
 )
+from memscan.reference import Reference
 from memscan.sources.directories import Listing, Selection, same_files
+from memscan.sources.given import AnyPath, as_paths, as_patterns, list_images, unlisted
 from memscan.table import HashTable
 
 
@@ -83,13 +84,13 @@ def detect(
     verdicts.check(thresholds)
     if top_k < 1:
         raise InputError("top_k must be at least 1")
-    if jobs is not None and not 1 <= jobs <= engines.MAX_JOBS:
-        raise InputError(f"jobs must lie between 1 and {engines.MAX_JOBS}")
-    patterns = (exclude,) if isinstance(exclude, str) else tuple(exclude)
+    engines.check(jobs)
+    patterns = as_patterns(exclude)
     selection = Selection(recursive, patterns, follow_symlinks)
-    target_listings = listed(targets, selection, "target")
-    source_listings = listed(source, selection, "source")
-    holdout_listings = listed(holdout, selection, "holdout") if holdout else []
+    target_listings = list_images(as_paths(targets), selection, "target")
+    source_listings = list_images(as_paths(source), selection, "source")
+    held_out_paths = as_paths(holdout)
+    holdout_listings = list_images(held_out_paths, selection, "holdout") if held_out_paths else []
     intake = Intake(max_pixels, jobs, cache, progress)
 
     target_paths = [path for listing in target_listings for path in listing.paths]
@@ -124,7 +125,7 @@ def detect(
         sources=reference.sources,
         hashed=len(reference.table),
         findings=baseline.accept(findings) if baseline else findings,
-        target_failures=_unlisted(target_listings) + failures,
+        target_failures=unlisted(target_listings) + failures,
         named_failures=named_failures,
         source_failures=reference.failures,
         targets_in_source=() if exclude_self else tuple(same_files(table.paths, source_listings)),
@@ -165,10 +166,6 @@ def _named(listings: Sequence[Listing], failures: Sequence[Failure]) -> tuple[Fa
     files = [listing.root for listing in listings if not os.path.isdir(listing.root)]
     named = set(same_files(files, listings).values())
     return tuple(failure for failure in failures if failure.path in named)
-
-
-def _unlisted(listings: Sequence[Listing]) -> tuple[Failure, ...]:
-    return tuple(failure for listing in listings for failure in listing.failures)
 
 
 def _most_copied(findings: Sequence[Finding], sources: HashTable) -> tuple[CopiedSource, ...]:

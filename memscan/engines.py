@@ -9,6 +9,8 @@ import threading
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Callable, Iterable, Iterator, Sequence, TypeVar
 
+from memscan.errors import InputError
+
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
@@ -24,6 +26,12 @@ def available_cores() -> int:
     """The number of cores that this process may use."""
     affinity = getattr(os, "sched_getaffinity", None)
     return len(affinity(0)) if affinity else os.cpu_count() or 1
+
+
+def check(jobs: int | None) -> None:
+    """Raise InputError for a number of workers that no machine has."""
+    if jobs is not None and not 1 <= jobs <= MAX_JOBS:
+        raise InputError(f"jobs must lie between 1 and {MAX_JOBS}")
 
 
 def map_chunks(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from typing import Callable, Iterable, TypeVar
+from typing import Callable, Iterable, Iterator, Tuple, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -13,6 +13,7 @@ from memscan.hamming import Hashes, Neighbours, Positions
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
+Pairs = Tuple[Positions, Positions]
 
 _LEAST_PAIRS = 1 << 22  # per thread: some milliseconds
 _ROWS_OF_PAIRS = 1 << 10
@@ -35,7 +36,7 @@ def nearest(
         found.positions[found.positions >= 0] += span.start
         return found
 
-    parts = _in_threads(part, spans, jobs)
+    parts = list(_in_threads(part, spans, jobs))
     if len(parts) == 1:
         return parts[0]
     positions = np.concatenate([found.positions for found in parts], axis=1)
@@ -54,7 +55,7 @@ def near_any(
     """What :func:`memscan.hamming.near_any` gives, by several threads."""
     spans = _spans(len(sources), len(targets), jobs)
     parts = _in_threads(lambda span: hamming.near_any(targets, sources[span], radius), spans, jobs)
-    return np.concatenate(parts)
+    return np.concatenate(list(parts))
 
 
 def histograms(targets: Hashes, sources: Hashes, jobs: int | None = None) -> Positions:
@@ -64,27 +65,56 @@ def histograms(targets: Hashes, sources: Hashes, jobs: int | None = None) -> Pos
     return functools.reduce(np.add, parts)
 
 
-def pairs_within(
-    hashes: Hashes, radius: int, jobs: int | None = None
-) -> tuple[Positions, Positions]:
-    """All pairs (i, j), i < j, of hashes that differ in ``radius`` bits or less, in order."""
+def components(hashes: Hashes, radius: int, jobs: int | None = None) -> Positions:
+    """The groups that pairs within ``radius`` bits form, directly or through others.
+
+    Gives for each hash the lowest position in its group, of shape (N,): its own if it is alone.
+    There can be as many pairs as the square of the hashes; memory holds those of a thousand
+    hashes for each thread, and of the others only what joins the groups.
+    """
     starts = range(0, len(hashes), _ROWS_OF_PAIRS)
 
-    def part(start: int) -> tuple[Positions, Positions]:
-        return hamming.pairs_within(hashes, start, start + _ROWS_OF_PAIRS, radius)
+    def part(start: int) -> Pairs:
+        pairs = hamming.pairs_within(hashes, start, start + _ROWS_OF_PAIRS, radius)
+        return _thinned(pairs, len(hashes))
 
-    parts = _in_threads(part, starts, jobs)
-    empty = np.empty(0, np.int64)
-    left = np.concatenate([empty, *(found[0] for found in parts)])
-    right = np.concatenate([empty, *(found[1] for found in parts)])
-    order = np.lexsort((right, left))
-    return left[order], right[order]
+    pairs: Pairs = np.empty(0, np.int64), np.empty(0, np.int64)
+    for more in _in_threads(part, starts, jobs):
+        if len(more[0]):
+            left, right = (np.concatenate([kept, new]) for kept, new in zip(pairs, more))
+            pairs = _thinned((left, right), len(hashes))
+    return _joined(pairs, len(hashes))
+
+
+def _thinned(pairs: Pairs, count: int) -> Pairs:
+    """Pairs that form the same groups of ``count`` positions, at most two for each position."""
+    if len(pairs[0]) <= 2 * count:
+        return pairs
+    lowest = _joined(pairs, count)
+    grouped = np.flatnonzero(lowest != np.arange(count))
+    return grouped, lowest[grouped]
+
+
+def _joined(pairs: Pairs, count: int) -> Positions:
+    """The lowest position in the group of each of ``count`` positions."""
+    positions = np.arange(count)
+    if not len(pairs[0]):
+        return positions
+    from scipy.sparse import coo_matrix  # 0.2 s that a collection without a pair need not pay
+    from scipy.sparse.csgraph import connected_components
+
+    graph = coo_matrix((np.ones(len(pairs[0]), np.bool_), pairs), (count, count))
+    groups, numbers = connected_components(graph, directed=False)
+    lowest = np.empty(groups, np.int64)
+    lowest[numbers[::-1]] = positions[::-1]  # of several, the last one written stays
+    of_group: Positions = lowest[numbers]
+    return of_group
 
 
 def _in_threads(
     function: Callable[[Item], Result], items: Iterable[Item], jobs: int | None
-) -> list[Result]:
-    return list(engines.map_chunks(lambda some: list(map(function, some)), items, jobs, chunk=1))
+) -> Iterator[Result]:
+    return engines.map_chunks(lambda some: list(map(function, some)), items, jobs, chunk=1)
 
 
 def _spans(sources: int, targets: int, jobs: int | None) -> list[slice]:

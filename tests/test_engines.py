@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from memscan.engines import CHUNK, available_cores, map_chunks
+from memscan.engines import CHUNK, MAX_JOBS, available_cores, check, map_chunks
+from memscan.errors import InputError
 
 
 def each(function: Callable[[Any], Any]) -> Callable[[Iterable[Any]], list[Any]]:
@@ -67,3 +68,11 @@ def test_a_caller_that_stops_stops_the_workers() -> None:
 
 def test_the_cores_are_those_that_this_process_may_use() -> None:
     assert 1 <= available_cores() <= (os.cpu_count() or 1)
+
+
+def test_a_number_of_workers_that_no_machine_has_is_refused() -> None:
+    for jobs in (None, 1, MAX_JOBS):
+        check(jobs)
+    for jobs in (0, -1, MAX_JOBS + 1):
+        with pytest.raises(InputError, match="jobs must lie between 1 and 1024"):
+            check(jobs)

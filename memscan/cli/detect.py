@@ -9,14 +9,15 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from memscan import __version__
-from memscan.cli import outputs
-from memscan.cli.places import cache_directory
+from memscan.cli import options, outputs
+from memscan.cli.gate import exit_code
+from memscan.cli.kept import kept_hashes
 from memscan.cli.process import ExitCode, complain, note, warn, write_stdout
 from memscan.cli.progress import progress_bars
+from memscan.reports import FORMATS, SUFFIXES
 
 if TYPE_CHECKING:
     from memscan.baseline import Baseline
-    from memscan.cache import Cache
     from memscan.records import Report
 
 _LEVELS = ("identical", "near-duplicate", "review")
@@ -39,27 +40,15 @@ _LEVELS = ("identical", "near-duplicate", "review")
     required=True,
     help="The training images: a directory or an image. Repeatable; a file counts once.",
 )
-@click.option("-r", "--recursive", is_flag=True, help="Search directories at every depth.")
-@click.option(
-    "--exclude",
-    metavar="GLOB",
-    multiple=True,
-    help="Leave out what matches below a given directory; * matches / too. Repeatable.",
-)
-@click.option("--follow-symlinks", is_flag=True, help="Enter directories behind links.")
+@options.recursive
+@options.exclude
+@options.follow_symlinks
 @click.option(
     "--exclude-self",
     is_flag=True,
     help="Do not compare a target with the source image that is the same file.",
 )
-@click.option(
-    "--near-threshold",
-    metavar="BITS",
-    type=click.IntRange(0, 64),
-    default=5,
-    show_default=True,
-    help="Largest distance of a Near-Duplicate.",
-)
+@options.near_threshold
 @click.option(
     "--distinct-threshold",
     metavar="BITS",
@@ -76,21 +65,8 @@ _LEVELS = ("identical", "near-duplicate", "review")
     show_default=True,
     help="List the N closest matches.",
 )
-@click.option(
-    "--format",
-    "stdout_format",
-    type=click.Choice(["text", "json", "jsonl", "csv", "junit"]),
-    default="text",
-    show_default=True,
-    help="What is printed on stdout.",
-)
-@click.option(
-    "--output",
-    "output_paths",
-    metavar="FILE",
-    multiple=True,
-    help="Write the report to FILE too, as .txt, .json, .jsonl, .csv or .xml. Repeatable.",
-)
+@options.stdout_format(FORMATS)
+@options.outputs(SUFFIXES)
 @click.option(
     "--fail-on",
     type=click.Choice(_LEVELS),
@@ -113,33 +89,19 @@ _LEVELS = ("identical", "near-duplicate", "review")
     multiple=True,
     help="Images that the model never saw, for a second rate to compare with. Repeatable.",
 )
-@click.option(
-    "--max-failures",
-    metavar="N",
-    type=click.IntRange(min=0),
-    help="Exit with 3 if more images cannot be read  [default: 0 with --fail-on, else no limit]",
-)
-@click.option(
-    "--max-pixels",
-    metavar="N",
-    type=click.IntRange(min=1),
-    help="Refuse images with more pixels  [default: 178956970, as Pillow does]",
-)
-@click.option("--jobs", metavar="N", type=click.IntRange(1, 1024), help="Threads  [default: cores]")
+@options.max_failures(gate="--fail-on")
+@options.max_pixels
+@options.jobs
 @click.option(
     "--fast",
     is_flag=True,
     help="Decode JPEG sources at reduced scale; what comes close is hashed again exactly.",
 )
-@click.option("--no-cache", is_flag=True, help="Neither use nor fill the cache of hashes.")
-@click.option(
-    "--cache-dir",
-    metavar="DIR",
-    help="Where the cache lies  [default: MEMSCAN_CACHE_DIR or the user's cache directory]",
-)
+@options.no_cache
+@options.cache_dir
 @click.option("--quiet", is_flag=True, help="Print the report only if it needs attention.")
 @click.option("--verbose", is_flag=True, help="Name each source image that cannot be read.")
-@click.option("--no-progress", is_flag=True, help="Draw no progress bar.")
+@options.no_progress
 @click.version_option(__version__, prog_name="memscan", message="%(prog)s %(version)s")
 def command(
     targets: tuple[str, ...],
@@ -156,7 +118,7 @@ def command(
     quiet: bool,
     verbose: bool,
     no_progress: bool,
-    **options: Any,
+    **scan: Any,
 ) -> int:
     """Find the training image that is closest to each generated image.
 
@@ -173,12 +135,10 @@ def command(
     if update_baseline:
         _check_updatable(baseline_path)
     from memscan import decode, detection, reports  # numpy and Pillow, not for --help
-    from memscan.cache import Cache
     from memscan.records import Level
 
     baseline = _baseline(baseline_path, update_baseline)
-    cache = None if no_cache else Cache(cache_dir or cache_directory())
-    with progress_bars(not no_progress) as progress:
+    with kept_hashes(no_cache, cache_dir) as cache, progress_bars(not no_progress) as progress:
         report = detection.detect(
             targets,
             sources,
@@ -186,11 +146,9 @@ def command(
             baseline=baseline,
             cache=cache,
             progress=progress,
-            **options,
+            **scan,
         )
-    if cache is not None:
-        cache.close()
-    _warn(report, cache)
+    _warn(report)
     if update_baseline and baseline is not None:
         report = _accept_all(report, baseline)
     gate = Level(fail_on or Level.NEAR_DUPLICATE)
@@ -228,9 +186,7 @@ def _accept_all(report: Report, baseline: Baseline) -> Report:
     return dataclasses.replace(report, findings=grown.accept(report.findings))
 
 
-def _warn(report: Report, cache: Cache | None) -> None:
-    if cache is not None and cache.trouble:
-        warn(cache.trouble)
+def _warn(report: Report) -> None:
     inside = report.targets_in_source
     if inside:
         warn(
@@ -256,13 +212,6 @@ def _exit_code(report: Report, fail_on: str | None, max_failures: int | None) ->
         complain(f"{failure.path}: {failure.message}")
     if report.named_failures:
         return ExitCode.UNUSABLE_INPUT
-    if fail_on and any(reaches(finding, Level(fail_on)) for finding in report.findings):
-        return ExitCode.REFUSED
+    reached = any(reaches(finding, Level(fail_on)) for finding in report.findings if fail_on)
     allowed = 0 if max_failures is None and fail_on else max_failures
-    if allowed is not None and len(report.failures) > allowed:
-        complain(
-            f"{len(report.failures)} images could not be read, --max-failures allows {allowed}; "
-            "the scan is incomplete"
-        )
-        return ExitCode.INCOMPLETE
-    return ExitCode.DONE
+    return exit_code(reached, len(report.failures), allowed)

@@ -5,25 +5,25 @@ from __future__ import annotations
 import contextlib
 import os
 import secrets
-from typing import Sequence
+from typing import Mapping, Sequence
 
 from memscan.errors import InputError, OutputError
 from memscan.reports import SUFFIXES
 
 
-def format_of(path: str) -> str:
-    """The report format that the name asks for. Raises InputError for an unknown suffix."""
+def format_of(path: str, suffixes: Mapping[str, str] = SUFFIXES) -> str:
+    """The format that the name asks for, of ``suffixes``. Raises InputError for any other."""
     suffix = os.path.splitext(path)[1].lower()
-    if suffix not in SUFFIXES:
-        raise InputError(f"{path}: the name of an output must end in one of {', '.join(SUFFIXES)}")
-    return SUFFIXES[suffix]
+    if suffix not in suffixes:
+        raise InputError(f"{path}: the name of an output must end in one of {', '.join(suffixes)}")
+    return suffixes[suffix]
 
 
-def check_writable(paths: Sequence[str]) -> None:
+def check_writable(paths: Sequence[str], suffixes: Mapping[str, str] = SUFFIXES) -> None:
     """Raise, before any work is done, for outputs that could not be written in the end."""
     real_paths = [os.path.realpath(path) for path in paths]
     for path, real in zip(paths, real_paths):
-        format_of(path)
+        format_of(path, suffixes)
         if real_paths.count(real) > 1:
             raise InputError(f"{path}: given twice as an output")
         check_replaceable(path)
@@ -45,15 +45,16 @@ def check_replaceable(path: str) -> None:
             raise _unwritable(path, error) from error
 
 
-def write_whole(path: str, text: str) -> None:
-    """Write the text as UTF-8. Raises OutputError and leaves what was there before."""
+def write_whole(path: str, content: str | bytes) -> None:
+    """Write bytes, or text as UTF-8. Raises OutputError and leaves what was there before."""
+    data = content.encode("utf-8") if isinstance(content, str) else content
     real = os.path.realpath(path)
     try:
         if _replaceable(real):
-            _write_and_rename(real, text.encode("utf-8"))
+            _write_and_rename(real, data)
         else:  # a device or a pipe is written to, never replaced
             with open(real, "wb") as file:
-                file.write(text.encode("utf-8"))
+                file.write(data)
     except OSError as error:
         raise _unwritable(path, error) from error
 

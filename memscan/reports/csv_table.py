@@ -13,7 +13,7 @@ from typing import Iterator
 
 from memscan.records import Failure, Finding, Match, Report
 from memscan.reports import Style
-from memscan.reports.names import base64_bytes, inert
+from memscan.reports.names import path_cells, table_cell
 
 COLUMNS = (
     "target",
@@ -34,8 +34,6 @@ COLUMNS = (
     "target_base64",
     "source_base64",
 )
-
-_FORMULA_STARTS = ("=", "+", "-", "@")
 
 
 def render(report: Report, style: Style) -> str:
@@ -61,8 +59,8 @@ def _rows(report: Report) -> Iterator[dict[str, object]]:
 
 def _match_row(finding: Finding, rank: int, match: Match) -> dict[str, object]:
     return {
-        **_path("target", finding.target),
-        **_path("source", match.source),
+        **path_cells("target", finding.target),
+        **path_cells("source", match.source),
         "rank": rank,
         "distance": match.distance,
         "view": match.view.value,
@@ -79,17 +77,7 @@ def _match_row(finding: Finding, rank: int, match: Match) -> dict[str, object]:
 
 def _failure_row(role: str, failure: Failure) -> dict[str, object]:
     return {
-        **_path(role, failure.path),
+        **path_cells(role, failure.path),
         "failed_stage": failure.stage.value,
-        "failure": _cell(failure.message),
+        "failure": table_cell(failure.message),
     }
-
-
-def _path(column: str, path: str) -> dict[str, object]:
-    cell = _cell(path)
-    return {column: cell, f"{column}_base64": "" if cell == path else base64_bytes(path)}
-
-
-def _cell(text: str) -> str:
-    shown = inert(text)
-    return "'" + shown if shown.startswith(_FORMULA_STARTS) else shown

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from typing import Any, Sequence
+from typing import Any
 
 from memscan.evidence import rates
 from memscan.records import CopiedSource, Failure, Finding, Match, Report, Verdict
 from memscan.reports import Style
-from memscan.reports.names import base64_unless_utf8, escaped_bytes
+from memscan.reports.names import escaped_bytes, path_fields, path_list_fields
 
 SCHEMA_VERSION = 1
 
@@ -50,7 +50,7 @@ def source(report: Report) -> dict[str, Any]:
     """The source as it was given, and how many of its image files were found, hashed, failed."""
     failed = report.found - report.hashed
     return {
-        **_paths("paths", [item.path for item in report.sources]),
+        **path_list_fields("paths", [item.path for item in report.sources]),
         "found": report.found,
         "hashed": report.hashed,
         "failed": failed,
@@ -64,16 +64,16 @@ def options(report: Report) -> dict[str, Any]:
     fields.pop("baseline")
     baseline = report.options.baseline
     return {
-        **_paths("targets", report.targets),
+        **path_list_fields("targets", report.targets),
         **fields,
-        **({"baseline": None} if baseline is None else _path("baseline", baseline)),
+        **({"baseline": None} if baseline is None else path_fields("baseline", baseline)),
     }
 
 
 def finding(finding: Finding) -> dict[str, Any]:
     """One target with its verdict and matches."""
     return {
-        **_path("target", finding.target),
+        **path_fields("target", finding.target),
         "hash": f"{finding.hash:016x}",
         "verdict": finding.verdict.value,
         "distance": finding.distance,
@@ -89,10 +89,10 @@ def finding(finding: Finding) -> dict[str, Any]:
 def copied(item: CopiedSource) -> dict[str, Any]:
     """One source image that targets copy."""
     return {
-        **_path("source", item.source),
+        **path_fields("source", item.source),
         "hash": f"{item.hash:016x}",
         "same_hash": item.same_hash,
-        **_paths("targets", item.targets),
+        **path_list_fields("targets", item.targets),
     }
 
 
@@ -102,7 +102,7 @@ def holdout(report: Report) -> dict[str, Any] | None:
         return None
     found = report.holdout
     return {
-        **_paths("paths", [item.path for item in found.sources]),
+        **path_list_fields("paths", [item.path for item in found.sources]),
         "found": sum(item.found for item in found.sources),
         "hashed": found.hashed,
         "copies": found.copies,
@@ -124,7 +124,7 @@ def rate(count: int, total: int) -> dict[str, Any] | None:
 def failure(failure: Failure) -> dict[str, Any]:
     """One image that was not hashed, or one directory that was not listed."""
     return {
-        **_path("path", failure.path),
+        **path_fields("path", failure.path),
         "stage": failure.stage.value,
         "message": failure.message,
     }
@@ -145,20 +145,8 @@ def summary(report: Report) -> dict[str, Any]:
 
 def _match(match: Match) -> dict[str, Any]:
     return {
-        **_path("source", match.source),
+        **path_fields("source", match.source),
         "hash": f"{match.hash:016x}",
         "distance": match.distance,
         "view": match.view.value,
     }
-
-
-def _path(key: str, path: str) -> dict[str, Any]:
-    in_base64 = base64_unless_utf8(path)
-    fields = {key: escaped_bytes(path)}
-    return fields if in_base64 is None else {**fields, f"{key}_base64": in_base64}
-
-
-def _paths(key: str, paths: Sequence[str]) -> dict[str, Any]:
-    fields: dict[str, Any] = {key: [escaped_bytes(path) for path in paths]}
-    in_base64 = [base64_unless_utf8(path) for path in paths]
-    return {**fields, f"{key}_base64": in_base64} if any(in_base64) else fields

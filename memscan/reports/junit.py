@@ -12,7 +12,8 @@ from memscan import verdicts
 from memscan.records import Finding, Level, Report
 from memscan.reports import Style
 from memscan.reports.names import inert
-from memscan.reports.text import failure_line, finding_lines
+from memscan.reports.text import finding_lines
+from memscan.reports.unread import failure_line
 
 
 def render(report: Report, style: Style) -> str:

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import base64
 import os
+from typing import Sequence
+
+_FORMULA_STARTS = ("=", "+", "-", "@")
 
 
 def inert(text: str) -> str:
@@ -28,6 +31,32 @@ def base64_bytes(path: str) -> str:
 def base64_unless_utf8(path: str) -> str | None:
     """The bytes of a path that is not UTF-8, as base64; None for one that is."""
     return base64_bytes(path) if any(map(_is_escaped_byte, path)) else None
+
+
+def path_fields(key: str, path: str) -> dict[str, str]:
+    """A path as JSON holds it: escaped under its key and, unless it is UTF-8, in base64 as well."""
+    in_base64 = base64_unless_utf8(path)
+    fields = {key: escaped_bytes(path)}
+    return fields if in_base64 is None else {**fields, f"{key}_base64": in_base64}
+
+
+def path_list_fields(key: str, paths: Sequence[str]) -> dict[str, list[str | None]]:
+    """Several paths as JSON holds them: a second list in base64 if not all are UTF-8."""
+    fields: dict[str, list[str | None]] = {key: [escaped_bytes(path) for path in paths]}
+    in_base64 = [base64_unless_utf8(path) for path in paths]
+    return {**fields, f"{key}_base64": in_base64} if any(in_base64) else fields
+
+
+def table_cell(text: str) -> str:
+    """The text, inert and with an apostrophe before what a spreadsheet would take for a formula."""
+    shown = inert(text)
+    return "'" + shown if shown.startswith(_FORMULA_STARTS) else shown
+
+
+def path_cells(column: str, path: str) -> dict[str, str]:
+    """A path as a table holds it: in its column and, where that changed it, in base64 as well."""
+    cell = table_cell(path)
+    return {column: cell, f"{column}_base64": "" if cell == path else base64_bytes(path)}
 
 
 def _is_escaped_byte(character: str) -> bool:

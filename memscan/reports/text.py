@@ -5,9 +5,10 @@ from __future__ import annotations
 import os
 from typing import Iterator, Sequence
 
-from memscan.records import Chance, Failure, Finding, Reason, Report, Verdict
+from memscan.records import Chance, Finding, Reason, Report, Verdict
 from memscan.reports import Style, summary
 from memscan.reports.names import inert
+from memscan.reports.unread import failure_line, unread_lines
 
 RULE = "-" * 40
 
@@ -48,20 +49,15 @@ def finding_lines(finding: Finding, verbose: bool) -> Iterator[str]:
         yield f"Expected by chance: {_chance(finding.chance)}"
 
 
-def failure_line(failure: Failure) -> str:
-    """Which path failed and why, in one line."""
-    return f"{inert(failure.path)}: {inert(failure.message)}"
-
-
 def _lines(report: Report, verbose: bool) -> Iterator[str]:
     yield "Scanning source directory..."
     for source in report.sources:
         yield f"[+] Found {source.found} images in {inert(source.path)}"
-    yield from _unread(report.source_failures, verbose)
+    yield from unread_lines(report.source_failures, verbose)
     if report.holdout is not None:
         for source in report.holdout.sources:
             yield f"[+] Found {source.found} images held out in {inert(source.path)}"
-        yield from _unread(report.holdout.failures, verbose)
+        yield from unread_lines(report.holdout.failures, verbose)
     for finding in report.findings:
         name = finding.target
         yield ""
@@ -76,21 +72,6 @@ def _lines(report: Report, verbose: bool) -> Iterator[str]:
     if report.findings and not report.single_file:
         yield ""
         yield from summary.lines(report)
-
-
-def _unread(failures: Sequence[Failure], verbose: bool) -> Iterator[str]:
-    directories = sum(failure.is_directory for failure in failures)
-    hint = ":" if verbose else " (--verbose lists them)"
-    for count, things in (
-        (len(failures) - directories, "images"),
-        (directories, "directories"),
-    ):
-        if count:
-            yield f"[!] Could not read {count} {things}{hint}"
-            if verbose:
-                for failure in failures:
-                    if failure.is_directory == (things == "directories"):
-                        yield f"    {failure_line(failure)}"
 
 
 def _chance(chance: Chance) -> str:

@@ -4,18 +4,23 @@ import os
 import statistics
 import time
 from pathlib import Path
-from typing import Any, Callable
+from typing import Any, Callable, Iterable
 
 import pytest
 from PIL import Image
 
+from memscan import Cache, cache, hashing, stamps
+from memscan.evidence import detail
+from memscan.records import HashedImage
 from tests.drawing import picture, shipped_photographs
+
+Report = Callable[[str], None]
 
 
 class Race:
     """Two ways of doing the same, in turn, so that a busy machine slows both."""
 
-    def __init__(self, benchmark: Any, report: Callable[[str], None]) -> None:
+    def __init__(self, benchmark: Any, report: Report) -> None:
         self.benchmark = benchmark
         self.report = report
 
@@ -39,7 +44,7 @@ class Race:
 
 
 @pytest.fixture
-def report(capsys: pytest.CaptureFixture[str]) -> Callable[[str], None]:
+def report(capsys: pytest.CaptureFixture[str]) -> Report:
     def show(line: str) -> None:
         with capsys.disabled():
             print(f"\n  {line}", end="")
@@ -48,7 +53,7 @@ def report(capsys: pytest.CaptureFixture[str]) -> Callable[[str], None]:
 
 
 @pytest.fixture
-def race(benchmark: Any, report: Callable[[str], None]) -> Race:
+def race(benchmark: Any, report: Report) -> Race:
     return Race(benchmark, report)
 
 
@@ -85,3 +90,21 @@ def target(tmp_path: Path) -> str:
     path = str(tmp_path / "target.jpg")
     picture(1, (400, 300)).save(path)
     return path
+
+
+def known_files(folder: Path, hashes: Iterable[int]) -> Path:
+    """A directory of files that are no images, in ``folder``, and a cache there that knows them.
+
+    One file for each hash, a thousand in each subdirectory; the cache is ``folder / "cache"``.
+    """
+    encoder = f"{hashing.fingerprint()} {detail.fingerprint()}"
+    with pytest.MonkeyPatch.context() as patch, Cache(str(folder / "cache")) as kept:
+        patch.setattr(cache, "_BATCH", 20_000)
+        for number, hash in enumerate(hashes):
+            path = folder / "source" / f"{number // 1000}" / f"image_{number}.png"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(b"small")
+            stamp = stamps.Stamp.of(str(path))
+            assert stamp is not None
+            kept.keep(str(path), encoder, stamp, HashedImage(hash, False, 1))
+    return folder / "source"

@@ -19,12 +19,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from memscan import Cache, cache, detect, hamming, hashing, stamps
-from memscan.evidence import detail
+from memscan import Cache, detect, hamming
 from memscan.intake import PROCESSES_FROM, Intake
-from memscan.records import HashedImage
 from memscan.sources.directories import Selection, find_images
-from tests.benchmarks.conftest import Race
+from tests.benchmarks.conftest import Race, Report, known_files
 from tests.cli.running import DETECT, run
 
 JUDGE = bool(os.environ.get("MEMSCAN_BENCHMARK_JUDGE"))
@@ -48,7 +46,6 @@ def ours(paths: list[str], jobs: int = 1, fast: bool = False) -> None:
     Intake(jobs=jobs).hash_files(paths, "", fast=fast)
 
 
-Report = Callable[[str], None]
 Photographs = Callable[[float], List[str]]
 SIZES = [0.2, 0.8, 3]
 
@@ -153,28 +150,10 @@ for directory, _, names in os.walk(sys.argv[1]):
 """
 
 
-def known_files(folder: Path, count: int) -> Path:
-    """Files that are no images, but whose hashes stand in ``folder / "cache"``."""
-    source, kept = folder / "source", Cache(str(folder / "cache"))
-    encoder = f"{hashing.fingerprint()} {detail.fingerprint()}"
-    hashes = np.random.default_rng(0).integers(0, 2**64, count, dtype=np.uint64).tolist()
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(cache, "_BATCH", 20_000)
-        for number, hash in enumerate(hashes):
-            path = source / f"{number // 1000}" / f"image_{number}.png"
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_bytes(b"small")
-            stamp = stamps.Stamp.of(str(path))
-            assert stamp is not None
-            kept.keep(str(path), encoder, stamp, HashedImage(hash, False, 1))
-    kept.close()
-    return source
-
-
 def test_second_scan(report: Report, target: str, tmp_path: Path) -> None:
     """Files whose hashes are put into the cache beforehand: only the look-up is timed."""
     count = int(float(os.environ.get("MEMSCAN_BENCHMARK_FILES", "2e3")))
-    source = known_files(tmp_path, count)
+    source = known_files(tmp_path, range(count))
     scan = [
         "--target",
         target,
@@ -203,7 +182,8 @@ def test_second_scan(report: Report, target: str, tmp_path: Path) -> None:
 def test_audit(report: Report, photographs: Photographs, tmp_path: Path) -> None:
     """Many new targets against known sources: what hashing and loading cost, and little more."""
     count = int(float(os.environ.get("MEMSCAN_BENCHMARK_FILES", "2e3")))
-    source, targets = known_files(tmp_path, count), tmp_path / "targets"
+    hashes = np.random.default_rng(0).integers(0, 2**64, count, dtype=np.uint64).tolist()
+    source, targets = known_files(tmp_path, hashes), tmp_path / "targets"
     targets.mkdir()
     paths = photographs(0.2)
     for number in range(count // 100):

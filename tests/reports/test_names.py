@@ -7,7 +7,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from memscan.reports.names import base64_bytes, base64_unless_utf8, escaped_bytes, inert
+from memscan.reports.names import (
+    base64_bytes,
+    base64_unless_utf8,
+    escaped_bytes,
+    inert,
+    path_cells,
+    path_fields,
+    path_list_fields,
+    table_cell,
+)
 
 NOT_UTF8 = os.fsdecode(b"caf\xe9.png") if os.name == "posix" else "caf\udce9.png"
 
@@ -44,3 +53,20 @@ def test_bytes_that_are_not_utf8_stand_in_base64() -> None:
 def test_no_name_can_move_the_cursor(name: str) -> None:
     assert inert(name).isprintable()
     inert(name).encode("utf-8")
+
+
+def test_json_has_the_bytes_of_a_path_where_it_needs_them() -> None:
+    in_base64 = base64.b64encode(b"caf\xe9.png").decode()
+    assert path_fields("path", "a.png") == {"path": "a.png"}
+    assert path_fields("path", NOT_UTF8) == {"path": r"caf\xe9.png", "path_base64": in_base64}
+    assert path_list_fields("paths", []) == {"paths": []}
+    assert path_list_fields("paths", ["a", "b"]) == {"paths": ["a", "b"]}
+    assert path_list_fields("paths", ["a", NOT_UTF8])["paths_base64"] == [None, in_base64]
+
+
+@pytest.mark.parametrize("start", ["=", "+", "-", "@"])
+def test_no_cell_is_a_formula(start: str) -> None:
+    name = f"{start}1.png"
+    assert table_cell(name) == "'" + name
+    assert path_cells("path", name) == {"path": "'" + name, "path_base64": base64_bytes(name)}
+    assert path_cells("path", "1.png") == {"path": "1.png", "path_base64": ""}

@@ -1,44 +1,19 @@
-"""A collection of images as a scan sees it: paths given, files found, hashes."""
+"""Images that targets are compared with: what was listed, hashed and lost."""
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
-from typing import Iterable, Sequence, Union
+from typing import Sequence
 
 import numpy as np
 import numpy.typing as npt
 
 from memscan import hashing, search
-from memscan.errors import InputError
 from memscan.intake import Intake
 from memscan.records import Failure, Source
-from memscan.sources.directories import (
-    Listing,
-    Selection,
-    count_deeper,
-    count_once,
-    find_images,
-    same_files,
-)
+from memscan.sources.directories import Listing, same_files
+from memscan.sources.given import in_bytewise_order, require_readable, unlisted
 from memscan.table import HashTable
-
-AnyPath = Union[str, "os.PathLike[str]"]
-
-
-def listed(paths: AnyPath | Iterable[AnyPath], selection: Selection, role: str) -> list[Listing]:
-    """The image files at each path, every file once. Raises InputError for a path without any."""
-    given = [paths] if isinstance(paths, (str, os.PathLike)) else list(paths)
-    names = [os.fspath(path) for path in given]
-    if not names:
-        raise InputError(f"no {role} was given")
-    if "" in names:
-        raise InputError(f"an empty path was given as a {role}")
-    listings = [find_images(name, selection) for name in names]
-    for listing in listings:
-        if not listing.paths:
-            raise InputError(_no_images(listing.root, selection))
-    return count_once(listings)
 
 
 @dataclass(frozen=True)
@@ -62,9 +37,7 @@ class Reference:
         ``fast_near`` asks for fast hashes, but exact ones of what may lie within a number of bits
         of targets.
         """
-        paths = [path for listing in listings for path in listing.paths]
-        if len(listings) > 1:  # the order in which equal distances are resolved
-            paths.sort(key=os.fsencode)
+        paths = in_bytewise_order(listings)  # the order in which equal distances are resolved
         table, failures = intake.hash_files(paths, phase, fast=fast_near is not None)
         if fast_near is not None:
             targets, bits = fast_near
@@ -72,9 +45,8 @@ class Reference:
             near = search.near_any(targets.hashes, table.hashes, radius, intake.jobs)
             table, more_failures = _hash_again(table, near, intake)
             failures += more_failures
-        _require_readable(listings, failures)
-        unlisted = tuple(failure for listing in listings for failure in listing.failures)
-        return cls(listings, table, unlisted + failures)
+        require_readable(listings, failures)
+        return cls(listings, table, unlisted(listings) + failures)
 
     @property
     def sources(self) -> tuple[Source, ...]:
@@ -87,26 +59,6 @@ class Reference:
         wanted = set(own.values())
         rows = {path: row for row, path in enumerate(self.table.paths) if path in wanted}
         return np.array([rows.get(own.get(path, ""), -1) for path in targets], np.int64)
-
-
-def _no_images(root: str, selection: Selection) -> str:
-    deeper = count_deeper(root, selection)
-    if deeper:
-        return f"{root}: no images here, but {deeper} in its subdirectories (add --recursive)"
-    return f"{root}: no images here"
-
-
-def _require_readable(listings: Sequence[Listing], failures: Sequence[Failure]) -> None:
-    failed = {failure.path: failure for failure in failures}
-    for listing in listings:
-        if listing.paths and all(path in failed for path in listing.paths):
-            first = failed[listing.paths[0]]
-            if first.path == listing.root:
-                raise InputError(f"{first.path}: {first.message}")
-            raise InputError(
-                f"{listing.root}: none of the {len(listing.paths)} images here can be read "
-                f"(first {first.path}: {first.message})"
-            )
 
 
 def _hash_again(

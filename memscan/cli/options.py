@@ -1,0 +1,84 @@
+"""Options that several commands have, each with one spelling, meaning and help."""
+
+from __future__ import annotations
+
+from typing import Any, Callable, Iterable, TypeVar
+
+import click
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+Option = Callable[[Command], Command]
+
+recursive: Option[Any] = click.option(
+    "-r", "--recursive", is_flag=True, help="Search directories at every depth."
+)
+exclude: Option[Any] = click.option(
+    "--exclude",
+    metavar="GLOB",
+    multiple=True,
+    help="Leave out what matches below a given directory; * matches / too. Repeatable.",
+)
+follow_symlinks: Option[Any] = click.option(
+    "--follow-symlinks", is_flag=True, help="Enter directories behind links."
+)
+near_threshold: Option[Any] = click.option(
+    "--near-threshold",
+    metavar="BITS",
+    type=click.IntRange(0, 64),
+    default=5,
+    show_default=True,
+    help="Largest distance of a Near-Duplicate.",
+)
+max_pixels: Option[Any] = click.option(
+    "--max-pixels",
+    metavar="N",
+    type=click.IntRange(min=1),
+    help="Refuse images with more pixels  [default: 178956970, as Pillow does]",
+)
+jobs: Option[Any] = click.option(
+    "--jobs", metavar="N", type=click.IntRange(1, 1024), help="Workers  [default: cores]"
+)
+no_cache: Option[Any] = click.option(
+    "--no-cache", is_flag=True, help="Neither use nor fill the cache of hashes."
+)
+cache_dir: Option[Any] = click.option(
+    "--cache-dir",
+    metavar="DIR",
+    help="Where the cache lies  [default: MEMSCAN_CACHE_DIR or the user's cache directory]",
+)
+no_progress: Option[Any] = click.option("--no-progress", is_flag=True, help="Draw no progress bar.")
+
+
+def max_failures(gate: str) -> Option[Any]:
+    """``--max-failures``, of which the option ``gate`` changes the default."""
+    return click.option(
+        "--max-failures",
+        metavar="N",
+        type=click.IntRange(min=0),
+        help=f"Exit with 3 if more images cannot be read  [default: 0 with {gate}, else no limit]",
+    )
+
+
+def stdout_format(formats: Iterable[str]) -> Option[Any]:
+    """``--format``: what is printed on stdout, one of ``formats``, of which text is one."""
+    return click.option(
+        "--format",
+        "stdout_format",
+        type=click.Choice(list(formats)),
+        default="text",
+        show_default=True,
+        help="What is printed on stdout.",
+    )
+
+
+def outputs(suffixes: Iterable[str], required: bool = False) -> Option[Any]:
+    """``--output``: files to write, in the format that their suffix names."""
+    *others, last = suffixes
+    return click.option(
+        "--output",
+        "output_paths",
+        metavar="FILE",
+        multiple=True,
+        required=required,
+        help=f"Write FILE, as {', '.join(others)} or {last}. Repeatable.",
+    )
