@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import os
+from urllib.parse import quote
 
 
 def inert(text: str) -> str:
@@ -28,6 +29,15 @@ def base64_bytes(path: str) -> str:
 def base64_unless_utf8(path: str) -> str | None:
     """The bytes of a path that is not UTF-8, as base64; None for one that is."""
     return base64_bytes(path) if any(map(_is_escaped_byte, path)) else None
+
+
+def file_uri(path: str) -> str | None:
+    """The absolute ``file:`` URI of the path's bytes, in ASCII; None if they cannot be a path."""
+    try:
+        absolute = os.fsencode(os.path.abspath(path).replace(os.sep, "/"))
+    except ValueError:  # a lone surrogate, or a null byte where the system objects to it
+        return None
+    return "file:///" + quote(absolute.lstrip(b"/"), safe="/:")
 
 
 def _is_escaped_byte(character: str) -> bool:
