@@ -115,9 +115,9 @@ def open_image(
     """Decode the first frame of the image file at ``path``.
 
     ``fast`` lets libjpeg decode a JPEG to grey at 1/2, 1/4 or 1/8 of its size, as long as that
-    leaves FAST_SIDE pixels a side; with ``colour`` it keeps the colours. Raises ReadError if its bytes cannot be read and DecodeError if
-    they are no whole image in one of :data:`FORMATS` or more than ``max_pixels`` pixels. The image
-    is loaded, its file closed.
+    leaves FAST_SIDE pixels a side; with ``colour`` it keeps the colours. Raises ReadError if its
+    bytes cannot be read and DecodeError if they are no whole image in one of :data:`FORMATS` or
+    more than ``max_pixels`` pixels. The image is loaded, its file closed.
     """
     with _open_regular(path) as file, _as_image_errors(file, max_pixels):
         image: Image.Image = Image.open(file, formats=_available_formats())

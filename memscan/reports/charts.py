@@ -35,7 +35,7 @@ class Bar(NamedTuple):
     height: float
     kind: str
     distance: int
-    count: int
+    targets: int
     labelled: bool
 
     @property
@@ -101,7 +101,7 @@ def histogram(report: Report) -> Histogram:
                 height=_round(height),
                 kind=_kind(distance, thresholds),
                 distance=distance,
-                count=count,
+                targets=count,
                 labelled=distance <= thresholds.distinct,
             )
         )
@@ -143,8 +143,7 @@ def curve(report: Report) -> Curve:
             if point.observed
         ),
         limits=tuple(
-            Limit(across(value // 2 * 2 + 1), label)
-            for value, label in _limits(report.thresholds)
+            Limit(across(value // 2 * 2 + 1), label) for value, label in _limits(report.thresholds)
         ),
         x_ticks=tuple(Tick(across(at), str(at)) for at in range(0, last + 1, _even_step(last))),
         y_ticks=tuple(
@@ -175,11 +174,11 @@ def whiskers(rows: Sequence[tuple[str, int, int]]) -> tuple[tuple[Whisker, ...],
 
 
 def _limits(thresholds: Thresholds) -> list[tuple[int, str]]:
-    """Each threshold once; the larger first, so that its label can stand higher."""
+    """Each threshold once, the smaller first: its label stands above the other's line."""
     near = (thresholds.near, f"near-duplicate: up to {thresholds.near}")
     if thresholds.distinct == thresholds.near:
         return [near]
-    return [(thresholds.distinct, f"review: up to {thresholds.distinct}"), near]
+    return [near, (thresholds.distinct, f"review: up to {thresholds.distinct}")]
 
 
 def _kind(distance: int, thresholds: Thresholds) -> str:

@@ -102,7 +102,9 @@ def _filters(report: Report) -> list[tuple[str, str, int]]:
     review = sum(finding.review for finding in report.findings)
     accepted = sum(finding.accepted for finding in report.findings)
     choices = [("all", "All", len(report.findings)), ("copy", "Copies", report.copies)]
-    choices += [(verdict.value.lower(), verdict.value, report.count(verdict)) for verdict in Verdict]
+    choices += [
+        (verdict.value.lower(), verdict.value, report.count(verdict)) for verdict in Verdict
+    ]
     choices.append(("review", "Under review", review))
     return [*choices, ("accepted", "Accepted", accepted)] if accepted else choices
 

@@ -21,9 +21,12 @@ def facts(report: Report) -> Iterator[tuple[str, str]]:
     yield "memscan", report.version
     yield "encoder", report.encoder
     yield "libraries", ", ".join(f"{name} {text}" for name, text in report.libraries.items())
-    yield "thresholds", (
-        f"near-duplicate up to {report.thresholds.near} bits, "
-        f"review up to {report.thresholds.distinct} bits"
+    yield (
+        "thresholds",
+        (
+            f"near-duplicate up to {report.thresholds.near} bits, "
+            f"review up to {report.thresholds.distinct} bits"
+        ),
     )
     yield "searched", "at every depth" if options.recursive else "the directories themselves"
     yield "links to directories", "entered" if options.follow_symlinks else "not entered"

@@ -34,7 +34,7 @@ function drawCopied(item) {
       `${item.sameHash.toLocaleString("en")} source images have this very hash.`));
   }
   text.append(details);
-  const row = make("li", {}, shot(item.source, "Source", "source"), text);
+  const row = make("li", {}, shot(item.source, "Source"), text);
   nearby.observe(row);
   return row;
 }

@@ -47,9 +47,9 @@ const nearby = new IntersectionObserver((entries) => {
 }, { rootMargin: "600px" });
 
 /* A file as a picture, or what to say in its place. */
-function shot(file, role, side) {
+function shot(file, role) {
   const [name, , number] = data.files[file];
-  const frame = make("figure", { className: `shot ${side}` });
+  const frame = make("figure", { className: `shot ${role.toLowerCase()}` });
   if (number === null || number < 0) {
     const why = number === null ? "No picture is embedded." : "This file could not be read for a picture.";
     frame.append(make("span", { className: "missing" }, why));
@@ -58,7 +58,6 @@ function shot(file, role, side) {
     image.dataset.file = file;
     frame.append(image);
   }
-  frame.append(make("span", { className: "role" }, role));
   return frame;
 }
 

@@ -8,9 +8,11 @@ const STEP = 200;
 /* The two pictures, one on the other in the modes that need it, stretched as the hash sees them. */
 function comparison(finding) {
   const source = finding.matches[0][0];
-  const box = make("div", { className: "box" },
-    shot(source, "Source", "source"), shot(finding.target, "Target", "target"));
-  box.prepend(box.lastChild);
+  const box = make("div", { className: "box" }, shot(finding.target, "Target"), shot(source, "Source"));
+  for (const frame of box.children) {
+    const role = frame.classList.contains("target") ? "Target" : "Source";
+    frame.append(make("span", { className: "role" }, role));
+  }
   const picture = pictureOf(finding.target) || pictureOf(source);
   if (picture) box.style.setProperty("--ratio", String(picture[0] / picture[1]));
   const wipe = make("input", { type: "range", className: "wipe", min: 0, max: 100, value: 50 });
