@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 MAX_FAILURES = 1000
 """Failures that the page lists; it says how many more there are."""
 
+MAX_PATHS = 100
+"""Targets as given that the page lists; it says how many more there are."""
+
 _TEMPLATES = Path(__file__).parent / "templates"
 _SCRIPTS = ("elements.js", "findings.js", "copied.js", "controls.js")
 
@@ -49,6 +52,7 @@ def render(report: Report, style: Style) -> str:
         facts=list(repetition.facts(report)),
         command=repetition.command(report),
         failures=report.failures[:MAX_FAILURES],
+        given=report.targets[:MAX_PATHS],
     )
 
 

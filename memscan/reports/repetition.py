@@ -8,11 +8,15 @@ from typing import Iterator
 from memscan import decode
 from memscan.records import Report, Thresholds
 
+MAX_WORDS = 200
+"""Of a command line that is worth showing."""
+
 
 def command(report: Report) -> str | None:
-    """The command line of the scan; None where a name cannot be typed as it is shown."""
+    """The command line of the scan; None if it is long or a name cannot be typed as it is shown."""
     words = list(_words(report))
-    return shlex.join(words) if all(word.isprintable() for word in words) else None
+    typable = len(words) <= MAX_WORDS and all(word.isprintable() for word in words)
+    return shlex.join(words) if typable else None
 
 
 def facts(report: Report) -> Iterator[tuple[str, str]]:

@@ -2,12 +2,15 @@ from __future__ import annotations
 
 import base64
 import os
+import re
+from urllib.parse import unquote_to_bytes
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from memscan.reports.names import base64_bytes, base64_unless_utf8, escaped_bytes, inert
+from memscan.reports.names import base64_bytes, base64_unless_utf8, escaped_bytes, file_uri, inert
+from tests.drawing import needs_posix
 
 NOT_UTF8 = os.fsdecode(b"caf\xe9.png") if os.name == "posix" else "caf\udce9.png"
 
@@ -44,3 +47,14 @@ def test_bytes_that_are_not_utf8_stand_in_base64() -> None:
 def test_no_name_can_move_the_cursor(name: str) -> None:
     assert inert(name).isprintable()
     inert(name).encode("utf-8")
+
+
+@needs_posix
+@pytest.mark.parametrize("raw", [b"plain.png", b"caf\xe9 #1?.png", b"%41.png", b'"><&.png', b"//a"])
+def test_a_link_holds_the_bytes_of_the_path(raw: bytes) -> None:
+    uri = file_uri(os.fsdecode(raw))
+    assert uri is not None
+    assert re.fullmatch(r"file:///[A-Za-z0-9_.~%/:-]*", uri)
+    path = unquote_to_bytes(uri[len("file://") :])
+    assert path == os.path.abspath(raw).replace(b"//", b"/")
+    assert file_uri("\ud800") is None
