@@ -121,7 +121,9 @@ def chance(value: Chance) -> str:
 
 
 def expected(value: float) -> str:
-    """A number of matches expected by chance."""
+    """A number of matches expected by chance; the model gives none (NaN) for a small source."""
+    if math.isnan(value):
+        return "not known"
     if value < LEAST_CHANCE:
         return f"less than {_decimal(LEAST_CHANCE)}"
     return number(round(value)) if value >= 10 else _decimal(value)

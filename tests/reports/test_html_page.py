@@ -7,6 +7,7 @@ import html
 import re
 import subprocess
 import sys
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,17 @@ from typing import Any
 import pytest
 
 from memscan.errors import InputError
-from memscan.records import Basis, Chance, CopiedSource, Failure, Options, Reason, Stage
+from memscan.records import (
+    Basis,
+    Chance,
+    CopiedSource,
+    CurvePoint,
+    Failure,
+    Options,
+    Reason,
+    Stage,
+    Thresholds,
+)
 from memscan.reports import page_data, require, thumbnails
 from memscan.reports.names import inert
 from tests.drawing import picture, save
@@ -209,6 +220,22 @@ def test_bars_stay_inside_the_chart(distances: list[int]) -> None:
         assert 52 <= x <= x + width <= 428
         assert 34 <= y <= y + height <= 206.1
         assert height >= 2
+
+
+@pytest.mark.parametrize("expected", [0.0, float("nan"), 1e-12, 1e9])
+def test_any_expectation_can_be_drawn(expected: float) -> None:
+    curve = tuple(CurvePoint(distance, distance % 4, expected) for distance in range(0, 66, 2))
+    text = page(report([finding("a", "b", 30)], curve=curve))
+    assert len([a for a in Markup(text).of("circle") if a["class"] == "observed"]) == 9
+    assert "nan" not in "".join(str(a) for a in Markup(text).of("polyline"))
+
+
+@pytest.mark.parametrize(("near", "distinct"), [(0, 0), (0, 64), (5, 5), (64, 64)])
+def test_any_thresholds_can_be_drawn(near: int, distinct: int) -> None:
+    of = replace(report([finding("a", "b", 30)]), thresholds=Thresholds(near, distinct))
+    limits = [a for a in Markup(page(of)).of("line") if a["class"] == "limit"]
+    assert len(limits) == len({near, distinct})
+    assert all(52 <= float(a["x1"] or "") <= 428 for a in limits)
 
 
 def test_a_file_is_embedded_once_however_many_copy_it(tmp_path: Path) -> None:
