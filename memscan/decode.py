@@ -109,13 +109,15 @@ def pixel_limit(max_pixels: int) -> Iterator[None]:
             Image.MAX_IMAGE_PIXELS = max(_limits.active, default=_limits.before)
 
 
-def open_image(path: str, max_pixels: int = MAX_PIXELS, *, fast: bool = False) -> Decoded:
+def open_image(
+    path: str, max_pixels: int = MAX_PIXELS, *, fast: bool = False, colour: bool = False
+) -> Decoded:
     """Decode the first frame of the image file at ``path``.
 
     ``fast`` lets libjpeg decode a JPEG to grey at 1/2, 1/4 or 1/8 of its size, as long as that
-    leaves FAST_SIDE pixels a side. Raises ReadError if its bytes cannot be read and DecodeError if
-    they are no whole image in one of :data:`FORMATS` or more than ``max_pixels`` pixels. The image
-    is loaded, its file closed.
+    leaves FAST_SIDE pixels a side; with ``colour`` it keeps the colours. Raises ReadError if its
+    bytes cannot be read and DecodeError if they are no whole image in one of :data:`FORMATS` or
+    more than ``max_pixels`` pixels. The image is loaded, its file closed.
     """
     with _open_regular(path) as file, _as_image_errors(file, max_pixels):
         image: Image.Image = Image.open(file, formats=_available_formats())
@@ -125,7 +127,7 @@ def open_image(path: str, max_pixels: int = MAX_PIXELS, *, fast: bool = False) -
         if _blocks_other_threads(image):
             return Decoded(_load_in_child(file, image), pixels)
         if fast:
-            image.draft("L", (FAST_SIDE, FAST_SIDE))
+            image.draft(None if colour else "L", (FAST_SIDE, FAST_SIDE))
         image.load()
         return Decoded(image, pixels)
 

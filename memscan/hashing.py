@@ -36,7 +36,7 @@ _SURE = 1e-4
 def thumbnail(image: Image.Image) -> npt.NDArray[np.uint8]:
     """The 32 x 32 grey pixels that pHash transforms. Raises HashError."""
     try:
-        return resampling.reduce(_luminance(image))
+        return resampling.reduce(luminance(image))
     except MemoryError as error:  # Pillow's answer to a side of some 10 ** 8 pixels, too
         raise HashError(f"{image.width} x {image.height} pixels are too many to resize") from error
 
@@ -78,7 +78,8 @@ def fingerprint(fast: bool = False) -> str:
     return f"phash-64 decode={decoding} Pillow={major['Pillow']} imagehash={major['imagehash']}"
 
 
-def _luminance(image: Image.Image) -> Image.Image:
+def luminance(image: Image.Image) -> Image.Image:
+    """The image in 8-bit grey; more than 8 bits are scaled, not clipped. Raises HashError."""
     if image.mode in _SIXTEEN_BITS or image.mode in ("I", "F"):
         pixels = np.asarray(image)
         if not np.isfinite(pixels).all():

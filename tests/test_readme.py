@@ -156,6 +156,7 @@ def test_the_job_uploads_the_reports_of_a_leak(audited: Path) -> None:
     (upload,) = (step for step in job["steps"] if "upload" in step.get("uses", ""))
     assert install == "pip install '.[report]'"
     assert upload["if"] == "always()"
+    Path("audit.json").unlink()
     shutil.copy("train/class_A/img_001.jpg", "generated/new.jpg")
     done = run_script(f'memscan() {{ python -m memscan "$@"; }}\n{scan}')
     assert done.returncode == 1

@@ -137,6 +137,8 @@ def command(
     from memscan import decode, detection, reports  # numpy and Pillow, not for --help
     from memscan.records import Level
 
+    for format in (stdout_format, *map(outputs.format_of, output_paths)):
+        reports.require(format)
     baseline = _baseline(baseline_path, update_baseline)
     with kept_hashes(no_cache, cache_dir) as cache, progress_bars(not no_progress) as progress:
         report = detection.detect(

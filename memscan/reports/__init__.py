@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import importlib
 from dataclasses import dataclass
+from types import ModuleType
 
 from memscan.records import Level, Report
 
-FORMATS = ("text", "json", "jsonl", "csv", "junit")
+FORMATS = ("text", "json", "jsonl", "csv", "junit", "html")
 
 SUFFIXES = {
     ".txt": "text",
@@ -19,6 +20,7 @@ SUFFIXES = {
     ".jsonl": "jsonl",
     ".csv": "csv",
     ".xml": "junit",
+    ".html": "html",
 }
 """The format of an output file by the end of its name, in lower case."""
 
@@ -28,6 +30,7 @@ _MODULES = {
     "jsonl": "json_lines",
     "csv": "csv_table",
     "junit": "junit",
+    "html": "html_page",
 }
 
 
@@ -44,6 +47,16 @@ class Style:
 
 def render(report: Report, format: str, style: Style = Style()) -> str:
     """The report in one of :data:`FORMATS`."""
-    module = importlib.import_module(f"memscan.reports.{_MODULES[format]}")
-    rendered: str = module.render(report, style)
+    rendered: str = _module(format).render(report, style)
     return rendered
+
+
+def require(format: str) -> None:
+    """Raise InputError, before a scan is made in vain, if the format needs what is not there."""
+    check = getattr(_module(format), "require", None)
+    if check is not None:
+        check()
+
+
+def _module(format: str) -> ModuleType:
+    return importlib.import_module(f"memscan.reports.{_MODULES[format]}")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import os
 from typing import Sequence
+from urllib.parse import quote
 
 _FORMULA_STARTS = ("=", "+", "-", "@")
 
@@ -57,6 +58,15 @@ def path_cells(column: str, path: str) -> dict[str, str]:
     """A path as a table holds it: in its column and, where that changed it, in base64 as well."""
     cell = table_cell(path)
     return {column: cell, f"{column}_base64": "" if cell == path else base64_bytes(path)}
+
+
+def file_uri(path: str) -> str | None:
+    """The absolute ``file:`` URI of the path's bytes, in ASCII; None if they cannot be a path."""
+    try:
+        absolute = os.fsencode(os.path.abspath(path).replace(os.sep, "/"))
+    except ValueError:  # a lone surrogate, or a null byte where the system objects to it
+        return None
+    return "file:///" + quote(absolute.lstrip(b"/"), safe="/:")
 
 
 def _is_escaped_byte(character: str) -> bool:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Iterator
 
-from memscan.evidence import rates
 from memscan.records import CopiedSource, Holdout, Reason, Report, Verdict
+from memscan.reports import wording
 from memscan.reports.names import inert
 
 RULE = "-" * 40
@@ -27,7 +27,7 @@ def lines(report: Report) -> Iterator[str]:
         accepted = sum(finding.accepted for finding in report.findings)
         yield f"Accepted by the baseline: {accepted:,}"
     yield from _reviews(report)
-    yield f"Memorisation rate: {rate_words(rates.rate(report.copies, total))}"
+    yield f"Memorisation rate: {wording.share(report.copies, total)}"
     if report.holdout is not None:
         yield from _holdout(report.holdout, total)
     if report.copied:
@@ -38,23 +38,6 @@ def lines(report: Report) -> Iterator[str]:
     if report.failures:
         targets = _number(len(report.target_failures), "target")
         yield f"Not read: {targets}, {_number(len(report.source_failures), 'source image')}"
-
-
-def rate_words(rate: rates.Rate) -> str:
-    """A rate as a statistician states it: count, share and 95 % interval, or an upper bound."""
-    counts = f"{rate.count:,} of {rate.total:,}"
-    if rate.count == 0:
-        return f"{counts}: at most {percent(rate.high)} with 95 % confidence"
-    share, low, high = percent(rate.share), percent(rate.low), percent(rate.high)
-    return f"{counts}: {share} (95 % interval {low} to {high})"
-
-
-def percent(share: float) -> str:
-    """A share in per cent, with two digits that mean something."""
-    value = 100 * share
-    if value == 0 or value >= 99.95:
-        return f"{value:.0f} %"
-    return f"{value:.1f} %" if value >= 1 else f"{value:.2g} %"
 
 
 def _reviews(report: Report) -> Iterator[str]:
@@ -68,7 +51,7 @@ def _reviews(report: Report) -> Iterator[str]:
 
 
 def _holdout(holdout: Holdout, total: int) -> Iterator[str]:
-    yield f"Rate against the holdout: {rate_words(rates.rate(holdout.copies, total))}"
+    yield f"Rate against the holdout: {wording.share(holdout.copies, total)}"
     yield (
         f"Difference: {holdout.only_source:,} targets copy the source alone, "
         f"{holdout.only_holdout:,} the holdout alone "

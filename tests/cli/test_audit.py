@@ -37,7 +37,7 @@ class TestSummary:
             "\nSummary\n"
             "----------------------------------------\n"
             "Targets: 4 (1 Identical, 2 Near-Duplicate, 1 Distinct)\n"
-            "Memorisation rate: 3 of 4: 75.0 % (95 % interval 19.4 % to 99.4 %)\n"
+            "Memorisation rate: 3 of 4: 75 % (95 % confidence interval 19.4 % to 99.4 %)\n"
             "Most copied training images:\n"
             "    2 targets: training_data/class_B/img_1.png\n"
             "    1 target: training_data/class_A/img_0.png "
@@ -86,8 +86,8 @@ class TestHoldout:
         done = run(DETECT, *AUDIT, "--holdout", "never_seen")
         assert "[+] Found 3 images held out in never_seen\n" in done.stdout
         assert (
-            "Memorisation rate: 2 of 4: 50.0 % (95 % interval 6.8 % to 93.2 %)\n"
-            "Rate against the holdout: 1 of 4: 25.0 % (95 % interval 0.63 % to 80.6 %)\n"
+            "Memorisation rate: 2 of 4: 50 % (95 % confidence interval 6.8 % to 93.2 %)\n"
+            "Rate against the holdout: 1 of 4: 25 % (95 % confidence interval 0.63 % to 80.6 %)\n"
             "Difference: 2 targets copy the source alone, 1 the holdout alone "
             "(exact McNemar test, p = 1)\n"
         ) in done.stdout

@@ -136,11 +136,12 @@ MANY_TARGETS = Report(
 )
 
 CASES = {"one": ONE_TARGET, "many": MANY_TARGETS}
+BYTE_FOR_BYTE = [format for format in FORMATS if format != "html"]  # which shows images and links
 ENDINGS = {format: suffix for suffix, format in SUFFIXES.items()}
 
 
 @pytest.mark.parametrize("case", CASES)
-@pytest.mark.parametrize("format", FORMATS)
+@pytest.mark.parametrize("format", BYTE_FOR_BYTE)
 @pytest.mark.parametrize("verbose", [False, True])
 def test_the_report_is_as_accepted(case: str, format: str, verbose: bool) -> None:
     mark = "_verbose" if verbose and format == "text" else ""
@@ -152,7 +153,7 @@ def test_the_report_is_as_accepted(case: str, format: str, verbose: bool) -> Non
 
 
 @pytest.mark.parametrize("case", CASES)
-@pytest.mark.parametrize("format", FORMATS)
+@pytest.mark.parametrize("format", BYTE_FOR_BYTE)
 def test_no_format_lets_a_name_reach_the_terminal(case: str, format: str) -> None:
     for line in render(CASES[case], format, Style(True, Level.REVIEW)).split("\n"):
         assert line.isprintable()

@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import base64
 import os
+import re
+from urllib.parse import unquote_to_bytes
 
 import pytest
 from hypothesis import given
@@ -11,12 +13,14 @@ from memscan.reports.names import (
     base64_bytes,
     base64_unless_utf8,
     escaped_bytes,
+    file_uri,
     inert,
     path_cells,
     path_fields,
     path_list_fields,
     table_cell,
 )
+from tests.drawing import needs_posix
 
 NOT_UTF8 = os.fsdecode(b"caf\xe9.png") if os.name == "posix" else "caf\udce9.png"
 
@@ -70,3 +74,14 @@ def test_no_cell_is_a_formula(start: str) -> None:
     assert table_cell(name) == "'" + name
     assert path_cells("path", name) == {"path": "'" + name, "path_base64": base64_bytes(name)}
     assert path_cells("path", "1.png") == {"path": "1.png", "path_base64": ""}
+
+
+@needs_posix
+@pytest.mark.parametrize("raw", [b"plain.png", b"caf\xe9 #1?.png", b"%41.png", b'"><&.png', b"//a"])
+def test_a_link_holds_the_bytes_of_the_path(raw: bytes) -> None:
+    uri = file_uri(os.fsdecode(raw))
+    assert uri is not None
+    assert re.fullmatch(r"file:///[A-Za-z0-9_.~%/:-]*", uri)
+    path = unquote_to_bytes(uri[len("file://") :])
+    assert path == os.path.abspath(raw).replace(b"//", b"/")
+    assert file_uri("\ud800") is None

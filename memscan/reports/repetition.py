@@ -1,0 +1,76 @@
+"""How a scan was made, so that it can be made again."""
+
+from __future__ import annotations
+
+import shlex
+from typing import Iterator
+
+from memscan import decode
+from memscan.records import Report, Thresholds
+
+MAX_WORDS = 200
+"""Of a command line that is worth showing."""
+
+
+def command(report: Report) -> str | None:
+    """The command line of the scan; None if it is long or a name cannot be typed as it is shown."""
+    words = list(_words(report))
+    typable = len(words) <= MAX_WORDS and all(word.isprintable() for word in words)
+    return shlex.join(words) if typable else None
+
+
+def facts(report: Report) -> Iterator[tuple[str, str]]:
+    """What was used and asked for, as pairs of a name and a value."""
+    options = report.options
+    yield "memscan", report.version
+    yield "encoder", report.encoder
+    yield "libraries", ", ".join(f"{name} {text}" for name, text in report.libraries.items())
+    yield (
+        "thresholds",
+        (
+            f"near-duplicate up to {report.thresholds.near} bits, "
+            f"review up to {report.thresholds.distinct} bits"
+        ),
+    )
+    yield "searched", "at every depth" if options.recursive else "the directories themselves"
+    yield "links to directories", "entered" if options.follow_symlinks else "not entered"
+    yield "target that is a source", "left out" if options.exclude_self else "compared"
+    yield "matches listed", str(options.top_k)
+    limit = decode.MAX_PIXELS if options.max_pixels is None else options.max_pixels
+    yield "largest image", f"{limit:,} pixels"
+    yield "decoding of sources", "reduced first, exact where close" if options.fast else "exact"
+    for pattern in options.exclude:
+        yield "excluded", pattern
+    if options.baseline is not None:
+        yield "baseline", options.baseline
+
+
+def _words(report: Report) -> Iterator[str]:
+    options, usual = report.options, Thresholds()
+    yield from ("memscan", "detect")
+    for target in report.targets:
+        yield from ("--target", target)
+    for source in report.sources:
+        yield from ("--source", source.path)
+    if report.holdout:
+        for source in report.holdout.sources:
+            yield from ("--holdout", source.path)
+    for pattern in options.exclude:
+        yield from ("--exclude", pattern)
+    for name, chosen in (
+        ("--recursive", options.recursive),
+        ("--follow-symlinks", options.follow_symlinks),
+        ("--exclude-self", options.exclude_self),
+        ("--fast", options.fast),
+    ):
+        if chosen:
+            yield name
+    for name, value, default in (
+        ("--near-threshold", report.thresholds.near, usual.near),
+        ("--distinct-threshold", report.thresholds.distinct, usual.distinct),
+        ("--top-k", options.top_k, 1),
+        ("--max-pixels", options.max_pixels, decode.MAX_PIXELS),
+        ("--baseline", options.baseline, None),
+    ):
+        if value is not None and value != default:
+            yield from (name, str(value))

@@ -1,0 +1,76 @@
+"""Images reduced to what a page can carry: a few kilobytes each, whatever the file holds."""
+
+from __future__ import annotations
+
+import base64
+import io
+from typing import Iterable, Iterator, NamedTuple, Sequence
+
+from PIL import Image, features
+
+from memscan import decode, engines, hashing
+from memscan.errors import ImageError
+
+SIDE = 240
+"""Pixels: the longest side."""
+
+MAX_BYTES = 6000
+"""Of the encoded picture, before base64."""
+
+FORMAT = "WEBP" if features.check("webp") else "JPEG"  # a Pillow may be built without the former
+
+_GROUND = (128, 128, 128, 255)  # shows through where an image is transparent
+_DEEP = ("I", "F", "I;16", "I;16L", "I;16B", "I;16N")
+_TRANSPARENT = ("RGBA", "LA", "PA", "RGBa", "La")
+_QUALITIES = (75, 65, 55, 45, 35, 20)
+
+
+class Thumbnail(NamedTuple):
+    """The size of the picture in pixels, and the picture itself in base64."""
+
+    width: int
+    height: int
+    data: str
+
+
+def thumbnails(paths: Sequence[str], max_pixels: int) -> Iterator[Thumbnail | None]:
+    """The thumbnail of each path in order; None for an image that cannot be shown."""
+
+    def reduce_some(some: Iterable[str]) -> list[Thumbnail | None]:
+        return [_thumbnail(path, max_pixels) for path in some]
+
+    with decode.pixel_limit(max_pixels):
+        yield from engines.map_chunks(reduce_some, paths)
+
+
+def _thumbnail(path: str, max_pixels: int) -> Thumbnail | None:
+    try:
+        image = decode.open_image(path, max_pixels, fast=True, colour=True).image
+        small = _reduced(image)
+        data = _encode(small)
+    except (ImageError, OSError, ValueError, MemoryError):  # Pillow's for modes and sizes, too
+        return None
+    return Thumbnail(small.width, small.height, base64.b64encode(data).decode("ascii"))
+
+
+def _reduced(image: Image.Image) -> Image.Image:
+    if image.mode in _DEEP:
+        image = hashing.luminance(image)
+    transparent = image.mode in _TRANSPARENT or "transparency" in image.info
+    small = image.convert("RGBA" if transparent else "RGB")
+    small.thumbnail((SIDE, SIDE), Image.Resampling.LANCZOS, reducing_gap=3.0)
+    if not transparent:
+        return small
+    ground = Image.new("RGBA", small.size, _GROUND)
+    ground.alpha_composite(small)
+    return ground.convert("RGB")
+
+
+def _encode(image: Image.Image) -> bytes:
+    """The picture at the best quality that stays within MAX_BYTES, smaller if none does."""
+    for quality in _QUALITIES:
+        data = io.BytesIO()
+        image.save(data, FORMAT, quality=quality, method=2)
+        if data.tell() <= MAX_BYTES:
+            return data.getvalue()
+    return _encode(image.reduce(2))
