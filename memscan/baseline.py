@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import os
 import re
 from dataclasses import dataclass
 from typing import Any, Iterable
@@ -16,6 +17,8 @@ from memscan.errors import InputError
 from memscan.records import Finding, Reason
 
 VERSION = 1
+
+_MOST_CHARACTERS = 1 << 26
 
 _KEYS_IN_ORDER = ("source_hash", "distance", "target_hash", "note")
 _KEYS = set(_KEYS_IN_ORDER)
@@ -80,15 +83,22 @@ class Baseline:
     def updated(self, findings: Iterable[Finding]) -> Baseline:
         """The baseline with an entry more for each pair of the findings not yet accepted."""
         new = [
-            Accepted(hash, distance, finding.hash, _note(finding))
+            Accepted(hash, distance, finding.hash, _note(finding, hash))
             for finding in findings
             if not finding.accepted
             for hash, distance in finding.supporting
         ]
-        known = {(entry.source_hash, entry.distance, entry.target_hash) for entry in self.entries}
-        fresh = {(entry.source_hash, entry.distance, entry.target_hash): entry for entry in new}
-        added = [entry for key, entry in fresh.items() if key not in known]
-        return Baseline(self.path, (*self.entries, *added))
+        return self.with_entries(new)
+
+    def with_entries(self, more: Iterable[Accepted]) -> Baseline:
+        """The baseline with those entries added that it does not have, whatever their notes."""
+
+        def pair(entry: Accepted) -> tuple[int, int, int | None]:
+            return entry.source_hash, entry.distance, entry.target_hash
+
+        known = {pair(entry): entry for entry in more}
+        known.update((pair(entry), entry) for entry in self.entries)
+        return Baseline(self.path, tuple(known.values()))
 
     def text(self) -> str:
         """What the file holds, in an order that makes changes easy to see."""
@@ -106,19 +116,22 @@ class Baseline:
 
 def _document(path: str) -> dict[str, Any]:
     try:
-        with open(path, encoding="utf-8") as file:
-            document = json.load(file)
-    except FileNotFoundError:
-        raise InputError(
-            f"{path}: there is no such baseline (--update-baseline writes one)"
-        ) from None
+        if not os.path.exists(path):
+            raise InputError(f"{path}: there is no such baseline (--update-baseline writes one)")
+        if not os.path.isfile(path):  # a pipe or a device might never end
+            raise InputError(f"{path}: the baseline cannot be read: it is not a regular file")
+        with open(path, encoding="utf-8-sig") as file:
+            text = file.read(_MOST_CHARACTERS + 1)
+        if len(text) > _MOST_CHARACTERS:
+            raise InputError(f"{path}: the baseline is larger than any that memscan writes")
+        document = json.loads(text)
     except OSError as error:
         raise InputError(f"{path}: the baseline cannot be read: {error.strerror}") from error
     except (ValueError, RecursionError) as error:
         raise InputError(f"{path}: not a baseline, it is not JSON ({error})") from error
     if not isinstance(document, dict) or "baseline_version" not in document:
         raise InputError(f"{path}: not a baseline (--update-baseline writes one)")
-    if document["baseline_version"] != VERSION:
+    if repr(document["baseline_version"]) != str(VERSION):  # True and 1.0 are none of ours
         raise InputError(
             f"{path}: a baseline of version {document['baseline_version']!r}, "
             f"this memscan reads version {VERSION}"
@@ -146,8 +159,10 @@ def _entry(path: str, number: int, entry: Any) -> Accepted:
     return Accepted(int(hashes[0], 16), distance, target, note)
 
 
-def _note(finding: Finding) -> str:
-    return f"{finding.target} and {finding.matches[0].source}"
+def _note(finding: Finding, source_hash: int) -> str:
+    names = {match.hash: match.source for match in reversed(finding.matches)}
+    known = names.get(source_hash)
+    return finding.target if known is None else f"{finding.target} and {known}"
 
 
 def _place(entry: Accepted) -> tuple[int, int, int, str]:

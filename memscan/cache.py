@@ -11,6 +11,7 @@ from __future__ import annotations
 import contextlib
 import os
 import sqlite3
+import struct
 import time
 from typing import Iterable, Iterator, NamedTuple, Sequence
 
@@ -41,14 +42,16 @@ class _Row(NamedTuple):
     hash: int
     low_information: int
     pixels: int
+    views: bytes
 
 
 class Known(NamedTuple):
-    """What the cache knows about N paths: arrays of shape (N,); unknown rows are zero."""
+    """What the cache knows about N paths: arrays of N rows; unknown rows are zero."""
 
     known: npt.NDArray[np.bool_]
     hashes: npt.NDArray[np.uint64]
     low_information: npt.NDArray[np.bool_]
+    views: npt.NDArray[np.uint64]
 
 
 class Usage(NamedTuple):
@@ -84,12 +87,15 @@ class Cache:
     def __exit__(self, *error: object) -> None:
         self.close()
 
-    def find(self, paths: Sequence[str], encoder: str, max_pixels: int) -> Known:
+    def find(
+        self, paths: Sequence[str], encoder: str, max_pixels: int, view_count: int = 0
+    ) -> Known:
         """Look up files by path and stamp; images of more than ``max_pixels`` are unknown."""
         found = Known(
             np.zeros(len(paths), np.bool_),
             np.zeros(len(paths), np.uint64),
             np.zeros(len(paths), np.bool_),
+            np.zeros((len(paths), view_count), np.uint64),
         )
         with self._guarded("read"):
             if self._connection is not None:
@@ -104,7 +110,8 @@ class Cache:
         directory, name = _split(path)
         if not self._pending:
             self._pending_since = time.monotonic()
-        values = (_signed(image.hash), int(image.low_information), image.pixels)
+        views = struct.pack(f"<{len(image.views)}Q", *image.views)
+        values = (_signed(image.hash), int(image.low_information), image.pixels, views)
         self._pending.append(_Row(encoder, directory, os.fsencode(name), *stamp, *values))
         late = time.monotonic() - self._pending_since > _BATCH_SECONDS
         if late or len(self._pending) >= _BATCH:
@@ -126,7 +133,7 @@ class Cache:
                     for x in directories
                 }
                 connection.executemany(
-                    "INSERT OR REPLACE INTO images VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                    "INSERT OR REPLACE INTO images VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                     (
                         (encoder_ids[row.encoder], directory_ids[row.directory], *row[2:])
                         for row in pending
@@ -204,21 +211,26 @@ class Cache:
         """Merge a directory's files with what is kept of it; both are in the order of names."""
         assert self._connection is not None
         kept = self._connection.execute(
-            "SELECT name, size, mtime, ctime, inode, hash, low_information, pixels FROM images "
+            "SELECT name, size, mtime, ctime, inode, hash, low_information, pixels, views "
+            "FROM images "
             "WHERE encoder = (SELECT id FROM encoders WHERE fingerprint = ?) "
             "AND directory = (SELECT id FROM directories WHERE path = ?) ORDER BY name",
             (encoder, _real_bytes(directory)),
         )
+        view_bytes = 8 * found.views.shape[1]
         entry = next(kept, None)
         for name, row in zip(names, rows):
             while entry is not None and entry[0] < name:
                 entry = next(kept, None)
             if entry is None:
                 return
-            if entry[0] == name and entry[7] <= max_pixels and is_same(paths[row], entry):
+            is_whole = entry[7] <= max_pixels and len(entry[8]) == view_bytes
+            if entry[0] == name and is_whole and is_same(paths[row], entry):
                 found.known[row] = True
                 found.hashes[row] = entry[5] & 0xFFFFFFFFFFFFFFFF
                 found.low_information[row] = entry[6]
+                if view_bytes:
+                    found.views[row] = np.frombuffer(entry[8], "<u8")
 
     @contextlib.contextmanager
     def _transaction(self) -> Iterator[sqlite3.Connection]:

@@ -10,7 +10,7 @@ import sqlite3
 
 from memscan.errors import InputError
 
-VERSION = 1
+VERSION = 2
 
 _APPLICATION = 0x6D656D73  # "mems", in the file's header
 _PATIENCE = 20.0  # seconds to wait for another scan's transaction
@@ -22,6 +22,7 @@ CREATE TABLE images (
     encoder INTEGER NOT NULL, directory INTEGER NOT NULL, name BLOB NOT NULL,
     size INTEGER NOT NULL, mtime INTEGER NOT NULL, ctime INTEGER NOT NULL, inode INTEGER NOT NULL,
     hash INTEGER NOT NULL, low_information INTEGER NOT NULL, pixels INTEGER NOT NULL,
+    views BLOB NOT NULL,
     PRIMARY KEY (encoder, directory, name)
 ) WITHOUT ROWID;
 PRAGMA application_id = {_APPLICATION};
@@ -42,6 +43,8 @@ def connect(path: str) -> sqlite3.Connection:
         version = connection.execute("PRAGMA user_version").fetchone()[0]
         if application != _APPLICATION:
             raise InputError("it is not a cache of memscan; --cache-dir names another place")
+        if version == 1:
+            version = _add_views(connection)
         if version != VERSION:
             raise InputError(f"it belongs to another version of memscan, with format {version}")
         with contextlib.suppress(sqlite3.Error):  # network file systems cannot: the default stays
@@ -64,6 +67,20 @@ def _create(connection: sqlite3.Connection) -> None:
         connection.execute("ROLLBACK")
         raise
     connection.execute("COMMIT")
+
+
+def _add_views(connection: sqlite3.Connection) -> int:
+    """Bring a file of version 1, which knew no views, to version 2."""
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        if connection.execute("PRAGMA user_version").fetchone() == (1,):  # nobody else just did
+            connection.execute("ALTER TABLE images ADD COLUMN views BLOB NOT NULL DEFAULT x''")
+            connection.execute(f"PRAGMA user_version = {VERSION}")
+    except BaseException:
+        connection.execute("ROLLBACK")
+        raise
+    connection.execute("COMMIT")
+    return VERSION
 
 
 def number_of(connection: sqlite3.Connection, table: str, column: str, value: object) -> int:

@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import queue
 import subprocess
 import sys
 import threading
-from typing import Any, Callable, Iterator
+from typing import Any, Callable, TextIO
 
 _CODE = "import sys; sys.path[:] = {path!r}; from {module} import {name}; {name}()"
 
@@ -73,9 +74,12 @@ class Crew:
             except OSError as error:
                 raise WorkerError from error
             return _answer(worker)
-        except WorkerError:
-            worker = self._start()
-            _answer(worker)
+        except WorkerError as error:
+            try:
+                worker = self._start()
+                _answer(worker)
+            except OSError:  # no more processes: the next request fails as this one did
+                raise error from None
             raise
         finally:
             self._idle.put(worker)
@@ -96,18 +100,22 @@ class Crew:
 
 
 def serve(answer: Callable[[Any], Any]) -> None:
-    """Be a worker: answer requests until the caller is gone."""
-    requests, answers = sys.stdin, sys.stdout
+    """Be a worker: answer requests until the caller is gone, and then end at once."""
+    requests: queue.SimpleQueue[str] = queue.SimpleQueue()
+    threading.Thread(target=_listen, args=(sys.stdin, requests), daemon=True).start()
+    answers = sys.stdout
     sys.stdout = sys.stderr  # whatever else is printed must not stand among the answers
-    for value in _with_greeting(requests, answer):
+    value: Any = "ready"
+    while True:
         answers.write(json.dumps(value) + "\n")
         answers.flush()
+        value = answer(json.loads(requests.get()))
 
 
-def _with_greeting(requests: Iterator[str], answer: Callable[[Any], Any]) -> Iterator[Any]:
-    yield "ready"
-    for line in requests:
-        yield answer(json.loads(line))
+def _listen(stream: TextIO, requests: queue.SimpleQueue[str]) -> None:
+    for line in stream:
+        requests.put(line)
+    os._exit(0)
 
 
 def _answer(worker: subprocess.Popen[str]) -> Any:

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from memscan import __version__, decode, engines, hashing, judging, verdicts
+from memscan import __version__, decode, engines, hashing, judging, verdicts, verification
 from memscan.baseline import Baseline
 from memscan.cache import Cache
 from memscan.errors import InputError
@@ -29,6 +29,7 @@ from memscan.reference import Reference
 from memscan.sources.directories import Listing, Selection, same_files
 from memscan.sources.given import AnyPath, as_paths, as_patterns, list_images, unlisted
 from memscan.table import HashTable
+from memscan.views import counted, of_source, of_target
 
 
 def detect(
@@ -44,6 +45,7 @@ def detect(
     follow_symlinks: bool = False,
     max_pixels: int = decode.MAX_PIXELS,
     fast: bool = False,
+    views: str = "plain",
     baseline: Baseline | None = None,
     holdout: AnyPath | Iterable[AnyPath] = (),
     jobs: int | None = None,
@@ -67,6 +69,7 @@ def detect(
             within the distinct threshold are hashed again exactly, so that verdicts, and all
             distances up to that threshold, are those of the exact scan; greater ones may be off
             by a few bits.
+        views: which renderings of the images are compared, one of :data:`memscan.views.LEVELS`.
         baseline: findings that were accepted before, to be marked as such.
         holdout: images that the model never saw; the same targets are compared with them too.
         jobs: the number of workers; all cores by default. It does not change the report.
@@ -94,28 +97,33 @@ def detect(
     intake = Intake(max_pixels, jobs, cache, progress)
 
     target_paths = [path for listing in target_listings for path in listing.paths]
-    table, failures = intake.hash_files(target_paths, "targets")
+    table, failures = intake.hash_files(target_paths, "targets", view_set=of_target(views))
     named_failures = _named(target_listings, failures)
     if named_failures and not len(table) and len(named_failures) == len(failures):
         raise InputError(f"{failures[0].path}: {failures[0].message}")
 
-    fast_near = (table, distinct_threshold) if fast else None
-    reference = Reference.hashed(source_listings, intake, "source", fast_near)
+    wanted = np.concatenate([table.column(name) for name in counted(views)])
+    fast_near = (wanted, distinct_threshold) if fast else None
+    reference = Reference.hashed(source_listings, intake, "source", of_source(views), fast_near)
     excluded = reference.own_rows(table.paths) if exclude_self else None
-    findings, curve = judging.judge(
+    judged, curve = judging.judge(
         table,
         reference.table,
         thresholds,
         top_k,
         excluded,
+        views,
         with_supporting=baseline is not None,
         jobs=jobs,
     )
+    findings = verification.verify(judged, thresholds, views, max_pixels, jobs)
     held_out = None
     if holdout_listings:
-        other = Reference.hashed(holdout_listings, intake, "holdout", fast_near)
+        other = Reference.hashed(holdout_listings, intake, "holdout", of_source(views), fast_near)
         own_rows = other.own_rows(table.paths) if exclude_self else None
-        held_out = _holdout(table, findings, other, thresholds, own_rows, jobs)
+        others, _ = judging.judge(table, other.table, thresholds, 1, own_rows, views, jobs=jobs)
+        others = verification.verify(others, thresholds, views, max_pixels, jobs)
+        held_out = _holdout(findings, others, other)
     return Report(
         version=__version__,
         encoder=hashing.fingerprint(fast),
@@ -138,6 +146,7 @@ def detect(
             max_pixels=max_pixels,
             fast=fast,
             baseline=baseline.path if baseline else None,
+            views=views,
         ),
         copied=_most_copied(findings, reference.table),
         curve=curve,
@@ -194,15 +203,9 @@ def _count_each(hashes: npt.NDArray[np.uint64], sources: HashTable) -> npt.NDArr
 
 
 def _holdout(
-    targets: HashTable,
-    findings: Sequence[Finding],
-    reference: Reference,
-    thresholds: Thresholds,
-    excluded: npt.NDArray[np.int64] | None,
-    jobs: int | None,
+    findings: Sequence[Finding], others: Sequence[Finding], reference: Reference
 ) -> Holdout:
-    """The same targets against images that the model never saw."""
-    others, _ = judging.judge(targets, reference.table, thresholds, 1, excluded, jobs=jobs)
+    """The findings on the same targets against the source, and against the holdout."""
     pairs = [(one.is_copy, other.is_copy) for one, other in zip(findings, others)]
     only_source, only_holdout = pairs.count((True, False)), pairs.count((False, True))
     return Holdout(

@@ -6,8 +6,9 @@ Images of more than 8 bits are brought to 8 bits first, where the plain call wou
 
 from __future__ import annotations
 
+import contextlib
 import math
-from typing import Any
+from typing import Any, Iterator
 
 import imagehash
 import numpy as np
@@ -27,7 +28,8 @@ _BITS_PER_SAMPLE, _LOWEST_SAMPLE, _HIGHEST_SAMPLE = 258, 340, 341  # TIFF tags
 _BLOCK = 1 << 18  # pixels
 
 _FREQUENCIES, _PIXELS = np.arange(8)[:, None], np.arange(32)[None, :]
-_DCT = 2.0 * np.cos(np.pi * _FREQUENCIES * (2 * _PIXELS + 1) / 64)
+DCT = 2.0 * np.cos(np.pi * _FREQUENCIES * (2 * _PIXELS + 1) / 64)
+"""The 8 lowest rows of the unnormalised DCT-II of 32 pixels."""
 
 # Coefficients reach 4 * 1024 * 255, about 10 ** 6, and are right to some 10 ** -9.
 _SURE = 1e-4
@@ -35,8 +37,15 @@ _SURE = 1e-4
 
 def thumbnail(image: Image.Image) -> npt.NDArray[np.uint8]:
     """The 32 x 32 grey pixels that pHash transforms. Raises HashError."""
-    try:
+    with resizable(image):
         return resampling.reduce(luminance(image))
+
+
+@contextlib.contextmanager
+def resizable(image: Image.Image) -> Iterator[None]:
+    """Turn the end of memory while an image is resized into a HashError."""
+    try:
+        yield
     except MemoryError as error:  # Pillow's answer to a side of some 10 ** 8 pixels, too
         raise HashError(f"{image.width} x {image.height} pixels are too many to resize") from error
 
@@ -46,7 +55,7 @@ def transform(thumbnails: npt.NDArray[np.uint8]) -> npt.NDArray[np.float64]:
 
     ``thumbnails`` has shape (n, 32, 32). Those that imagehash gets from scipy, but for rounding.
     """
-    return _DCT @ thumbnails @ _DCT.T
+    return DCT @ thumbnails @ DCT.T
 
 
 def phashes(
@@ -58,11 +67,25 @@ def phashes(
     greater than the median. Where one is so close to it that rounding could decide, imagehash
     itself is asked; it leaves a grey image of 32 x 32 pixels as it is.
     """
-    flat = coefficients.reshape(-1, 64)
-    margins = flat - np.median(flat, axis=1, keepdims=True)
+    margins = _margins(coefficients)
     bits = margins > 0
     for row in np.flatnonzero((np.abs(margins) < _SURE).any(axis=1)):
         bits[row] = imagehash.phash(Image.fromarray(thumbnails[row])).hash.ravel()
+    return _packed(bits)
+
+
+def pack(coefficients: npt.NDArray[np.float64]) -> npt.NDArray[np.uint64]:
+    """The hashes of transforms of shape (n, 8, 8) that imagehash need not confirm."""
+    return _packed(_margins(coefficients) > 0)
+
+
+def _margins(coefficients: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    flat = coefficients.reshape(-1, 64)
+    margins: npt.NDArray[np.float64] = flat - np.median(flat, axis=1, keepdims=True)
+    return margins
+
+
+def _packed(bits: npt.NDArray[np.bool_]) -> npt.NDArray[np.uint64]:
     return np.packbits(bits, axis=1).view(">u8").astype(np.uint64).ravel()
 
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 import contextlib
 import functools
 from dataclasses import dataclass
-from typing import Any, Callable, Iterable, Optional, Sequence, Tuple, Union
+from typing import Any, Callable, Iterable, NamedTuple, Optional, Sequence, Tuple, Union
 
 import numpy as np
 import numpy.typing as npt
+from PIL import Image
 
-from memscan import decode, engines, hashing
+from memscan import decode, engines, hashing, resampling, views
 from memscan.cache import Cache
 from memscan.crew import Crew, WorkerError, serve
 from memscan.errors import DecodeError, HashError, ImageError
@@ -18,6 +19,7 @@ from memscan.evidence import detail
 from memscan.records import Failure, HashedImage, Progress, Stage
 from memscan.stamps import Stamp, settled
 from memscan.table import HashTable
+from memscan.views import ViewSet
 
 PROCESSES_FROM = 4000
 """Files from which the start of processes is paid back by what threads would wait for the
@@ -39,24 +41,33 @@ class Intake:
     progress: Progress | None = None
 
     def hash_files(
-        self, paths: Sequence[str], phase: str, *, fast: bool = False
+        self,
+        paths: Sequence[str],
+        phase: str,
+        *,
+        fast: bool = False,
+        view_set: ViewSet = views.NONE,
     ) -> tuple[HashTable, tuple[Failure, ...]]:
         """Hash each file; those that cannot be hashed are failures, both in the given order.
 
         ``fast`` decodes JPEG files at reduced scale, which can change a hash by a bit or two.
+        ``view_set`` says which views are hashed besides the full image.
         """
-        encoder = f"{hashing.fingerprint(fast)} {detail.fingerprint()}"
+        encoder = f"{hashing.fingerprint(fast)} {detail.fingerprint()} {view_set.key}".rstrip()
         done = np.zeros(len(paths), np.bool_)
         hashes = np.zeros(len(paths), np.uint64)
         low_information = np.zeros(len(paths), np.bool_)
+        others = np.zeros((len(paths), len(view_set.names)), np.uint64)
         if self.cache is not None:
-            done, hashes, low_information = self.cache.find(paths, encoder, self.max_pixels)
+            done, hashes, low_information, others = self.cache.find(
+                paths, encoder, self.max_pixels, len(view_set.names)
+            )
         if done.any():
             self._report(phase, int(done.sum()), len(paths))
         failures = []
         unknown = np.flatnonzero(~done).tolist()
         for count, (row, result) in enumerate(
-            zip(unknown, self._hash([paths[row] for row in unknown], fast)),
+            zip(unknown, self._hash([paths[row] for row in unknown], fast, view_set)),
             start=len(paths) - len(unknown) + 1,
         ):
             stamp, image = result
@@ -65,26 +76,30 @@ class Intake:
             else:
                 done[row], hashes[row] = True, image.hash
                 low_information[row] = image.low_information
+                others[row] = image.views
                 if self.cache is not None and stamp is not None:
                     self.cache.keep(paths[row], encoder, stamp, image)
             self._report(phase, count, len(paths))
         if self.cache is not None:
             self.cache.flush()
-        if not failures:
-            return HashTable(paths, hashes, low_information), ()
-        kept = [paths[row] for row in np.flatnonzero(done).tolist()]
-        return HashTable(kept, hashes[done], low_information[done]), tuple(failures)
+        table = HashTable(paths, hashes, low_information, others, view_set.names)
+        return (table.chosen(done), tuple(failures)) if failures else (table, ())
 
-    def _hash(self, paths: Sequence[str], fast: bool) -> Iterable[_Stamped]:
+    def _hash(self, paths: Sequence[str], fast: bool, view_set: ViewSet) -> Iterable[_Stamped]:
         jobs = self.jobs or engines.available_cores()
         with decode.pixel_limit(self.max_pixels), contextlib.ExitStack() as stack:
             chunk = engines.CHUNK
-            work: _Work = functools.partial(_hash_chunk, max_pixels=self.max_pixels, fast=fast)
+            options: dict[str, Any] = {
+                "max_pixels": self.max_pixels,
+                "fast": fast,
+                "view_set": view_set,
+            }
+            work: _Work = functools.partial(_hash_chunk, **options)
             if jobs > 1 and len(paths) >= PROCESSES_FROM:
                 # Without processes, be it a limit or no interpreter, threads do the work.
                 with contextlib.suppress(OSError, WorkerError):
                     crew = stack.enter_context(Crew(jobs, __name__, serve_chunks.__name__))
-                    work = functools.partial(_ask, crew, max_pixels=self.max_pixels, fast=fast)
+                    work = functools.partial(_ask, crew, options)
                     chunk = _CHUNK_OF_PROCESSES
             yield from engines.map_chunks(work, paths, jobs, chunk)
 
@@ -93,25 +108,30 @@ class Intake:
             self.progress(phase, done, total)
 
 
-def hash_decoded(images: Sequence[decode.Decoded]) -> list[HashedImage]:
+def hash_decoded(
+    images: Sequence[decode.Decoded], view_set: ViewSet = views.NONE
+) -> list[HashedImage]:
     """Hash some decoded images at once. Raises HashError."""
-    return _reduce([hashing.thumbnail(image) for image, _ in images], [n for _, n in images])
+    return _reduce([_ingredients(*image, view_set) for image in images], view_set)
 
 
 def serve_chunks() -> None:
     """Hash chunks of files for another process: what runs in a :class:`Crew`."""
 
     def answer(request: dict[str, Any]) -> list[Any]:
+        options = {
+            **request,
+            "view_set": ViewSet(request["view_set"][0], tuple(request["view_set"][1])),
+        }
         with decode.pixel_limit(request["max_pixels"]):
-            return [_to_json(result) for result in _hash_chunk(**request)]
+            return [_to_json(result) for result in _hash_chunk(**options)]
 
     serve(answer)
 
 
-def _ask(crew: Crew, paths: Iterable[str], max_pixels: int, fast: bool) -> list[_Stamped]:
+def _ask(crew: Crew, options: dict[str, Any], paths: Iterable[str]) -> list[_Stamped]:
     """What _hash_chunk gives, from another process."""
     chunk = list(paths)
-    options = {"max_pixels": max_pixels, "fast": fast}
     try:
         return list(map(_from_json, crew.ask({"paths": chunk, **options})))
     except WorkerError:  # an image brought its decoder down: find out which one
@@ -129,7 +149,7 @@ def _to_json(result: _Stamped) -> list[Any]:
     stamp, image = result
     if isinstance(image, Failure):
         return [stamp, [image.path, image.stage.value, image.message]]
-    return [stamp, [image.hash, image.low_information, image.pixels]]
+    return [stamp, [image.hash, image.low_information, image.pixels, image.views]]
 
 
 def _from_json(value: list[Any]) -> _Stamped:
@@ -138,11 +158,14 @@ def _from_json(value: list[Any]) -> _Stamped:
     if isinstance(fields[0], str):
         image = Failure(fields[0], Stage(fields[1]), fields[2])
     else:
-        image = HashedImage(*fields)
+        hash, low_information, pixels, others = fields
+        image = HashedImage(hash, low_information, pixels, tuple(others))
     return None if stamp is None else Stamp(*stamp), image
 
 
-def _hash_chunk(paths: Iterable[str], max_pixels: int, fast: bool) -> list[_Stamped]:
+def _hash_chunk(
+    paths: Iterable[str], max_pixels: int, fast: bool, view_set: ViewSet
+) -> list[_Stamped]:
     """Hash some image files; each gives its hash or its failure, in order.
 
     Several at a time, because the work on thumbnails is so short that threads would spend more
@@ -150,41 +173,56 @@ def _hash_chunk(paths: Iterable[str], max_pixels: int, fast: bool) -> list[_Stam
     """
     stamps: list[Stamp | None] = []
     outcomes: list[Failure | None] = []
-    thumbnails, pixels = [], []
+    ingredients = []
     for path in paths:
         stamps.append(settled(path))  # before the file is read: a change meanwhile shows
         try:
-            thumbnail, size = _thumbnail(path, max_pixels, fast)
-            thumbnails.append(thumbnail)
-            pixels.append(size)
+            ingredients.append(_read(path, max_pixels, fast, view_set))
             outcomes.append(None)
         except ImageError as error:
             outcomes.append(Failure(path, _stage(error), str(error)))
-    hashed = iter(_reduce(thumbnails, pixels))
+    hashed = iter(_reduce(ingredients, view_set))
     images = [next(hashed) if failure is None else failure for failure in outcomes]
     return list(zip(stamps, images))
 
 
-def _thumbnail(path: str, max_pixels: int, fast: bool) -> tuple[npt.NDArray[np.uint8], int]:
-    """The thumbnail and the number of pixels of an image file.
+class _Ingredients(NamedTuple):
+    """What is kept of a decoded image until its chunk is hashed."""
+
+    thumbnail: npt.NDArray[np.uint8]
+    pixels: int
+    material: views.Material | None
+
+
+def _read(path: str, max_pixels: int, fast: bool, view_set: ViewSet) -> _Ingredients:
+    """The ingredients of an image file.
 
     A function of its own so that the image is gone before the next one is decoded: its memory is
     then used again, which is a sixth faster at 3 megapixels than getting fresh pages.
     """
-    image, pixels = decode.open_image(path, max_pixels, fast=fast)
-    return hashing.thumbnail(image), pixels
+    return _ingredients(*decode.open_image(path, max_pixels, fast=fast), view_set)
 
 
-def _reduce(
-    thumbnails: Sequence[npt.NDArray[np.uint8]], pixels: Sequence[int]
-) -> list[HashedImage]:
-    if not thumbnails:
+def _ingredients(image: Image.Image, pixels: int, view_set: ViewSet) -> _Ingredients:
+    with hashing.resizable(image):
+        grey = hashing.luminance(image)
+        material = views.material(image, grey, view_set) if view_set.names else None
+        return _Ingredients(resampling.reduce(grey), pixels, material)
+
+
+def _reduce(ingredients: Sequence[_Ingredients], view_set: ViewSet) -> list[HashedImage]:
+    if not ingredients:
         return []
-    stack = np.stack(thumbnails)
+    stack = np.stack([one.thumbnail for one in ingredients])
     coefficients = hashing.transform(stack)
     hashes = hashing.phashes(stack, coefficients)
     flags = detail.low_information(stack, coefficients)
-    return list(map(HashedImage, hashes.tolist(), flags.tolist(), pixels))
+    materials = [one.material for one in ingredients if one.material is not None]
+    others = views.hashes(view_set, coefficients, hashes, materials) if materials else None
+    return [
+        HashedImage(hash, flag, one.pixels, () if others is None else tuple(others[row].tolist()))
+        for row, (hash, flag, one) in enumerate(zip(hashes.tolist(), flags.tolist(), ingredients))
+    ]
 
 
 def _stage(error: ImageError) -> Stage:

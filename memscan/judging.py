@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import NamedTuple
+from typing import NamedTuple, Sequence
 
 import numpy as np
 import numpy.typing as npt
 
-from memscan import hamming, search, verdicts
+from memscan import hamming, matching, search, verdicts, views
 from memscan.errors import InputError
 from memscan.evidence import chance
-from memscan.hamming import Neighbours, Positions
+from memscan.hamming import Positions
+from memscan.matching import Matches
 from memscan.records import (
     Basis,
     Chance,
@@ -20,12 +21,17 @@ from memscan.records import (
     Match,
     Reason,
     Thresholds,
+    View,
 )
 from memscan.table import HashTable
 
 GENERIC_COUNT, GENERIC_SHARE = 10, 1e-4
 """A target is close to very many sources if more than both within the distinct threshold are no
 near-duplicates of its closest match: ten, and 40 times the share of unrelated photographs."""
+
+# Seconds that a source costs when its hash is known, that a target costs, and that a comparison
+# does; they decide how many views a plain scan can look at in passing.
+_LOADING, _HASHING, _COMPARING, _HINT_SHARE = 5e-6, 2e-3, 5e-10, 0.1
 
 _SAMPLE = 1 << 15
 """Sources that the distances of a target are counted over for its chance level."""
@@ -48,23 +54,21 @@ def judge(
     thresholds: Thresholds,
     top_k: int = 1,
     excluded: Positions | None = None,
+    level: str = "plain",
     with_supporting: bool = False,
     jobs: int | None = None,
 ) -> tuple[tuple[Finding, ...], tuple[CurvePoint, ...]]:
     """A finding for each target, in order, and the curve of all distances against chance.
 
     ``excluded``, of shape (M,), is for each target the position of a source that is not compared
-    with it, or -1. ``with_supporting`` fills ``Finding.supporting``. Raises InputError where a
-    target has no source left to be compared with.
+    with it, or -1. ``level`` says which views of the targets count, ``with_supporting`` whether
+    ``Finding.supporting`` is wanted. Raises InputError where a target has no source left to be
+    compared with.
     """
-    found = search.nearest(
-        targets.hashes,
-        sources.hashes,
-        min(top_k, len(sources)),
-        excluded,
-        thresholds.distinct,
-        jobs,
-    )
+    counted = views.counted(level) if targets.view_names else ("full",)
+    count, radius = min(top_k, len(sources)), thresholds.distinct
+    found = matching.nearest(targets, sources, counted, count, excluded, radius, jobs)
+    hints = _hints(targets, sources, counted, excluded, jobs)
     background = _background(targets, sources, excluded, jobs)
     findings = []
     for row, path in enumerate(targets.paths):
@@ -77,20 +81,66 @@ def judge(
             verdict=verdicts.judge(matches[0].distance, thresholds),
             reasons=_reasons(targets, sources, found, row, thresholds, excluded),
             matches=matches,
-            chance=_chance(background, row, matches[0].distance, targets),
+            chance=_chance(background, row, matches[0].distance, targets, len(found.names)),
         )
+        hint = hints[row] if hints else None
+        if hint is not None and _would_change(hint.distance, finding.distance, thresholds):
+            finding = dataclasses.replace(finding, hints=(hint,))
         if with_supporting:
-            supporting = _supporting(finding, sources, row, thresholds, excluded)
+            supporting = _supporting(targets, sources, counted, row, thresholds, found, excluded)
             finding = dataclasses.replace(finding, supporting=supporting)
         findings.append(finding)
     return tuple(findings), background.curve
 
 
-def _matches(sources: HashTable, found: Neighbours, row: int) -> tuple[Match, ...]:
+def _matches(sources: HashTable, found: Matches, row: int) -> tuple[Match, ...]:
     return tuple(
-        Match(sources.paths[position], int(sources.hashes[position]), distance)
-        for position, distance in zip(found.positions[row].tolist(), found.distances[row].tolist())
+        _match(sources, position, distance, found.names[view])
+        for position, distance, view in zip(
+            found.positions[row].tolist(),
+            found.distances[row].tolist(),
+            found.views[row].tolist(),
+        )
         if position >= 0
+    )
+
+
+def _match(sources: HashTable, position: int, distance: int, view: View) -> Match:
+    name = view.source
+    hashes = sources.hashes if name == "full" else sources.views[:, sources.view_names.index(name)]
+    return Match(sources.paths[position], int(hashes[position]), distance, view)
+
+
+def _hints(
+    targets: HashTable,
+    sources: HashTable,
+    counted: Sequence[str],
+    excluded: Positions | None,
+    jobs: int | None,
+) -> list[Match | None]:
+    """The closest source of each target in the views of it that do not count.
+
+    Only as many views as a tenth of the time of the scan allows, the likeliest first. Flat images
+    on either side give none.
+    """
+    seconds = _HINT_SHARE * (len(sources) * _LOADING + len(targets) * _HASHING)
+    affordable = int(seconds / (len(targets) * len(sources) * _COMPARING or 1))
+    others = [name for name in targets.view_names if name not in counted][:affordable]
+    if not others or not len(sources):
+        return []
+    full = HashTable(sources.paths, sources.hashes, sources.low_information)
+    found = matching.nearest(targets, full, others, 1, excluded, 0, jobs)
+    return [
+        None
+        if position < 0 or targets.low_information[row] or sources.low_information[position]
+        else _match(full, position, int(found.distances[row, 0]), found.names[found.views[row, 0]])
+        for row, position in enumerate(found.positions[:, 0].tolist())
+    ]
+
+
+def _would_change(distance: int, counted_distance: int, thresholds: Thresholds) -> bool:
+    return distance < counted_distance and verdicts.judge(distance, thresholds) is not (
+        verdicts.judge(counted_distance, thresholds)
     )
 
 
@@ -105,24 +155,36 @@ def _close(
 
 
 def _supporting(
-    finding: Finding,
+    targets: HashTable,
     sources: HashTable,
+    counted: Sequence[str],
     row: int,
     thresholds: Thresholds,
+    found: Matches,
     excluded: Positions | None,
 ) -> tuple[tuple[int, int], ...]:
-    radius = thresholds.near if finding.distance <= thresholds.near else thresholds.distinct
-    if finding.distance > radius:
-        return ()
-    hashes = np.unique(sources.hashes[_close(sources, finding.hash, radius, row, excluded)])
-    found = hamming.distances(hashes, np.uint64(finding.hash))
-    return tuple(sorted(zip(hashes.tolist(), found.tolist()), key=lambda pair: pair[::-1]))
+    """The hash of every source that supports the verdict, and its distance in the best views."""
+    distance = int(found.distances[row, 0])
+    radius = thresholds.near if distance <= thresholds.near else thresholds.distinct
+    if distance > radius:  # under review all the same: for a flat target the closest stands for all
+        closest = int(sources.hashes[found.positions[row, 0]])
+        return ((closest, distance),) if targets.low_information[row] else ()
+    best = np.full(len(sources), hamming.NO_DISTANCE, np.uint8)
+    for source_view in ("full", *sources.view_names):
+        column = sources.column(source_view)
+        for target_view in counted:
+            np.minimum(best, hamming.distances(column, targets.column(target_view)[row]), out=best)
+    if excluded is not None and excluded[row] >= 0:
+        best[excluded[row]] = hamming.NO_DISTANCE
+    close = np.flatnonzero(best <= radius)
+    pairs = set(zip(sources.hashes[close].tolist(), best[close].tolist()))
+    return tuple(sorted(pairs, key=lambda pair: pair[::-1]))
 
 
 def _reasons(
     targets: HashTable,
     sources: HashTable,
-    found: Neighbours,
+    found: Matches,
     row: int,
     thresholds: Thresholds,
     excluded: Positions | None,
@@ -153,13 +215,17 @@ def _reasons(
 def _background(
     targets: HashTable, sources: HashTable, excluded: Positions | None, jobs: int | None
 ) -> Background:
-    stride = -(-len(sources) // _SAMPLE)
-    sample = sources.hashes[::stride]
-    counts = search.histograms(targets.hashes, np.ascontiguousarray(sample), jobs)
+    # Each hash once: copies of one image are no independent evidence of how close others come.
+    hashes, copies = np.unique(sources.hashes, return_counts=True)
+    stride = -(-len(hashes) // _SAMPLE)
+    sample = np.ascontiguousarray(hashes[::stride])
+    counts = search.histograms(targets.hashes, sample, jobs)
     if excluded is not None:
-        for row in np.flatnonzero((excluded >= 0) & (excluded % stride == 0)).tolist():
+        for row in np.flatnonzero(excluded >= 0).tolist():
             own = sources.hashes[excluded[row] : excluded[row] + 1]
-            counts[row, hamming.distances(own, targets.hashes[row])[0]] -= 1
+            place = int(np.searchsorted(hashes, own[0]))
+            if place % stride == 0 and copies[place] == 1:
+                counts[row, hamming.distances(own, targets.hashes[row])[0]] -= 1
     expected = chance.expected(counts)
     known = ~np.isnan(expected[:, 0]) & ~targets.low_information
     observed = counts[known].sum(axis=0)
@@ -167,13 +233,17 @@ def _background(
     points = zip(range(0, 65, 2), observed[::2].tolist(), expected[known].sum(axis=0).tolist())
     curve = tuple(CurvePoint(*point) for point in points) if known.any() else ()
     scale = len(sources) / max(1, len(sample))
-    return Background(expected.cumsum(axis=1) * scale, curve)
+    within = np.minimum(expected.cumsum(axis=1) * scale, len(sources))
+    return Background(within, curve)
 
 
-def _chance(background: Background, row: int, distance: int, targets: HashTable) -> Chance:
+def _chance(
+    background: Background, row: int, distance: int, targets: HashTable, tries: int
+) -> Chance:
+    """``tries`` are the pairs of views that were compared: each is a chance more."""
     if targets.low_information[row]:
         return Chance(None, Basis.LOW_INFORMATION)
-    expected = float(background.within[row, distance // 2])
+    expected = tries * float(background.within[row, distance // 2])
     if np.isnan(expected):
         return Chance(None, Basis.SOURCE_TOO_SMALL)
     observed = distance >= chance.OBSERVED

@@ -23,11 +23,18 @@ class Verdict(enum.Enum):
 
 
 class Reason(enum.Enum):
-    """Why a person should look at a finding, whatever its verdict."""
+    """What there is to say about a finding besides its distance."""
 
     BORDERLINE = "borderline"
     LOW_INFORMATION = "low-information"
     GENERIC_HASH = "generic-hash"
+    UNVERIFIED = "unverified"
+    VERIFIED = "verified"
+
+    @property
+    def asks_for_review(self) -> bool:
+        """Whether a person should look; VERIFIED only says why a verdict is what it is."""
+        return self is not Reason.VERIFIED
 
 
 class Basis(enum.Enum):
@@ -55,10 +62,18 @@ class Stage(enum.Enum):
     HASH = "hash"
 
 
-class View(enum.Enum):
-    """The rendering of an image that was hashed."""
+@dataclass(frozen=True)
+class View:
+    """The renderings in which a target and a source met, as :mod:`memscan.views` names them."""
 
-    FULL = "full"
+    target: str = "full"
+    source: str = "full"
+
+    @property
+    def name(self) -> str:
+        """Both in a few words; ``full`` if both images met whole and as they are stored."""
+        parts = [part for part in (self.target, self.source) if part != "full"]
+        return ", ".join(parts) or "full"
 
 
 @dataclass(frozen=True)
@@ -67,12 +82,14 @@ class HashedImage:
 
     ``hash`` is the 64-bit hash with bit 0 of the row-major bit matrix as its most significant
     bit, so that ``f"{hash:016x}" == str(imagehash.phash(image))``. ``pixels`` is the width times
-    the height of the image in its file.
+    the height of the image in its file. ``views`` are the hashes of the other views that were
+    asked for, in the order of their names.
     """
 
     hash: int
     low_information: bool
     pixels: int
+    views: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -87,12 +104,18 @@ class Failure:
 
 @dataclass(frozen=True)
 class Match:
-    """One source image, with its distance in bits (0 to 64) from the target."""
+    """One source image, with its distance in bits (0 to 64) from the target.
+
+    ``hash`` is that of the source in the view in which it met the target. ``similarity``, from -1
+    to 1, says how alike the two images are pixel by pixel once they are aligned; None where that
+    was not looked at, or one of them could not be read again.
+    """
 
     source: str
     hash: int
     distance: int
-    view: View = View.FULL
+    view: View = View()
+    similarity: float | None = None
 
 
 @dataclass(frozen=True)
@@ -114,6 +137,8 @@ class Finding:
     ``matches`` holds at least one match. With a baseline, ``supporting`` holds the hash and the
     distance of every source that supports the verdict (all within the near threshold for a copy,
     within the distinct one for a review), and ``accepted`` says that the baseline knows them all.
+    ``hints`` are matches in views of the target that do not count, but would have made another
+    verdict.
     """
 
     target: str
@@ -124,6 +149,7 @@ class Finding:
     chance: Chance = Chance(None, Basis.SOURCE_TOO_SMALL)
     supporting: tuple[tuple[int, int], ...] = ()
     accepted: bool = False
+    hints: tuple[Match, ...] = ()
 
     @property
     def is_copy(self) -> bool:
@@ -138,7 +164,7 @@ class Finding:
     @property
     def review(self) -> bool:
         """Whether a person should look at this finding."""
-        return bool(self.reasons)
+        return any(reason.asks_for_review for reason in self.reasons)
 
 
 @dataclass(frozen=True)
@@ -169,6 +195,7 @@ class Options:
     max_pixels: int | None = None
     fast: bool = False
     baseline: str | None = None
+    views: str = "plain"
 
 
 @dataclass(frozen=True)
@@ -185,7 +212,7 @@ class CopiedSource:
 class CurvePoint:
     """At an even distance in bits: the pairs that were seen, and those expected by chance.
 
-    Pairs of targets and of sources drawn evenly from the source, at most 32,768 of them.
+    Pairs of targets and of source hashes, each once, drawn evenly, at most 32,768 of them.
     """
 
     distance: int

@@ -14,6 +14,7 @@ from memscan.records import Failure, Source
 from memscan.sources.directories import Listing, same_files
 from memscan.sources.given import in_bytewise_order, require_readable, unlisted
 from memscan.table import HashTable
+from memscan.views import ViewSet
 
 
 @dataclass(frozen=True)
@@ -30,20 +31,24 @@ class Reference:
         listings: Sequence[Listing],
         intake: Intake,
         phase: str,
-        fast_near: tuple[HashTable, int] | None = None,
+        view_set: ViewSet,
+        fast_near: tuple[npt.NDArray[np.uint64], int] | None = None,
     ) -> Reference:
         """Hash the listed files; raises InputError for a listing of which none can be read.
 
         ``fast_near`` asks for fast hashes, but exact ones of what may lie within a number of bits
-        of targets.
+        of some hashes.
         """
         paths = in_bytewise_order(listings)  # the order in which equal distances are resolved
-        table, failures = intake.hash_files(paths, phase, fast=fast_near is not None)
+        fast = fast_near is not None
+        table, failures = intake.hash_files(paths, phase, fast=fast, view_set=view_set)
         if fast_near is not None:
-            targets, bits = fast_near
-            radius = bits + hashing.FAST_ERROR
-            near = search.near_any(targets.hashes, table.hashes, radius, intake.jobs)
-            table, more_failures = _hash_again(table, near, intake)
+            wanted, bits = fast_near
+            near = np.zeros(len(table), np.bool_)
+            for name in ("full", *table.view_names):
+                radius = bits + hashing.FAST_ERROR
+                near |= search.near_any(wanted, table.column(name), radius, intake.jobs)
+            table, more_failures = _hash_again(table, near, intake, view_set)
             failures += more_failures
         require_readable(listings, failures)
         return cls(listings, table, unlisted(listings) + failures)
@@ -62,16 +67,16 @@ class Reference:
 
 
 def _hash_again(
-    table: HashTable, chosen: npt.NDArray[np.bool_], intake: Intake
+    table: HashTable, chosen: npt.NDArray[np.bool_], intake: Intake, view_set: ViewSet
 ) -> tuple[HashTable, tuple[Failure, ...]]:
     """The table with the exact hashes of the chosen rows, less those that fail this time."""
-    exact, failures = intake.hash_files(
-        [table.paths[row] for row in np.flatnonzero(chosen).tolist()], "candidates"
-    )
+    paths = [table.paths[row] for row in np.flatnonzero(chosen).tolist()]
+    exact, failures = intake.hash_files(paths, "candidates", view_set=view_set)
     failed = {failure.path for failure in failures}
     kept = np.array([path not in failed for path in table.paths], np.bool_)
-    hashes, low_information = table.hashes.copy(), table.low_information.copy()
-    hashes[chosen & kept] = exact.hashes
-    low_information[chosen & kept] = exact.low_information
-    paths = [table.paths[row] for row in np.flatnonzero(kept).tolist()]
-    return HashTable(paths, hashes[kept], low_information[kept]), failures
+    again = chosen & kept
+    table.hashes[again] = exact.hashes
+    table.low_information[again] = exact.low_information
+    if table.view_names:
+        table.views[again] = exact.views
+    return table.chosen(kept), failures

@@ -114,6 +114,8 @@ def test_what_a_person_writes_is_read(tmp_path: Path) -> None:
         ("[]", "not a baseline"),
         ('{"schema_version": 1}', "not a baseline"),
         (document(version=2), "version 2"),
+        (document(version=True), "version True"),
+        (document(version=1.0), "version 1.0"),
         (document(version="1"), "version '1'"),
         ('{"baseline_version": 1}', "must be a list"),
         (document("x"), "entry 1 must have the keys"),
@@ -140,6 +142,6 @@ def test_a_broken_baseline_is_refused_by_name(tmp_path: Path, text: str, what: s
 
 def test_bytes_that_are_no_text_and_files_that_are_none(tmp_path: Path) -> None:
     (tmp_path / "b.json").write_bytes(b"\xff\xfe\x00")
-    for name, what in (("b.json", "not JSON"), ("c.json", "no such baseline"), (".", "read")):
+    for name, what in (("b.json", "not JSON"), ("c.json", "no such baseline"), (".", "regular")):
         with pytest.raises(InputError, match=what):
             Baseline.read(str(tmp_path / name))

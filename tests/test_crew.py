@@ -93,8 +93,10 @@ def test_a_worker_that_does_not_answer_is_told_at_once() -> None:
 CALLER = f"""
 import sys
 from memscan.crew import Crew
+import threading
 crew = Crew(2, {__name__!r}, "work")
 print(*(worker.pid for worker in crew._all), flush=True)
+threading.Thread(target=crew.ask, args=("sleep",), daemon=True).start()
 sys.stdin.read()
 """
 

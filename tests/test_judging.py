@@ -131,3 +131,31 @@ def test_a_target_in_its_own_source_is_not_counted_among_the_pairs() -> None:
     _, curve = judging.judge(table(sources[:2]), table(sources), THRESHOLDS, 1, np.array([0, 1]))
     assert curve[0].observed == 0
     assert sum(point.observed for point in curve) == 2 * 299
+
+
+@pytest.mark.parametrize("copies", [1000, 10_000])
+def test_copies_of_one_source_do_not_move_the_chance_level(copies: int) -> None:
+    sources, targets = balanced_hashes(400), balanced_hashes(50, seed=5)
+    plain, _ = judging.judge(table(targets), table(sources), THRESHOLDS)
+    for repeated in range(0, 400, 40):
+        many = np.concatenate([sources, np.repeat(sources[repeated], copies)])
+        found, _ = judging.judge(table(targets), table(many), THRESHOLDS)
+        for one, other in zip(plain, found):
+            assert one.chance.expected is not None
+            assert other.chance.expected is not None
+            assert other.chance.expected <= len(many)
+            if one.distance == other.distance:
+                growth = len(many) / len(sources)
+                assert other.chance.expected == pytest.approx(
+                    one.chance.expected * growth, rel=0.01
+                )
+
+
+def test_a_cluster_of_sources_never_makes_more_matches_than_sources() -> None:
+    frames = np.array([turned(balanced_hashes(1)[0], 1, bit % 64) for bit in range(64)])
+    for start in range(0, 64, 7):
+        target = turned(frames[0], 20, start % 40)
+        hashes = np.concatenate([frames, balanced_hashes(150, seed=start)])
+        (finding,), _ = judging.judge(table([target]), table(hashes), THRESHOLDS)
+        assert finding.chance.expected is not None
+        assert finding.chance.expected <= len(hashes)

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from memscan.baseline import Baseline
     from memscan.records import Report
 
+_VIEWS = ("plain", "training", "thorough")
 _LEVELS = ("identical", "near-duplicate", "review")
 
 
@@ -56,6 +57,13 @@ _LEVELS = ("identical", "near-duplicate", "review")
     default=10,
     show_default=True,
     help="Largest distance that is still worth a review.",
+)
+@click.option(
+    "--views",
+    type=click.Choice(_VIEWS),
+    default="plain",
+    show_default=True,
+    help="Compare mirrored and cropped renderings of the images too.",
 )
 @click.option(
     "--top-k",
@@ -132,8 +140,7 @@ def command(
     70 internal error or unwritable output, 130 interrupted, 143 terminated.
     """  # noqa: D301 (the escape is how click keeps lines)
     outputs.check_writable(output_paths)
-    if update_baseline:
-        _check_updatable(baseline_path)
+    _check_baseline(baseline_path, update_baseline, output_paths)
     from memscan import decode, detection, reports  # numpy and Pillow, not for --help
     from memscan.records import Level
 
@@ -151,8 +158,9 @@ def command(
             **scan,
         )
     _warn(report)
-    if update_baseline and baseline is not None:
-        report = _accept_all(report, baseline)
+    grown = baseline.updated(report.findings) if update_baseline and baseline else None
+    if grown is not None:
+        report = dataclasses.replace(report, findings=grown.accept(report.findings))
     gate = Level(fail_on or Level.NEAR_DUPLICATE)
     for path in output_paths:
         style = reports.Style(verbose=True, gate=gate)
@@ -160,13 +168,21 @@ def command(
     if not quiet or _needs_attention(report):
         style = reports.Style(verbose=verbose, gate=gate)
         write_stdout(reports.render(report, stdout_format, style))
-    return _exit_code(report, fail_on, max_failures)
+    code = _exit_code(report, fail_on, max_failures)
+    if grown is not None and code is not ExitCode.UNUSABLE_INPUT:
+        _write_baseline(grown)  # last: nothing is accepted that was not shown
+    return code
 
 
-def _check_updatable(path: str | None) -> None:
+def _check_baseline(path: str | None, update: bool, output_paths: tuple[str, ...]) -> None:
     if path is None:
-        raise click.UsageError("--update-baseline needs --baseline FILE")
-    outputs.check_replaceable(path)
+        if update:
+            raise click.UsageError("--update-baseline needs --baseline FILE")
+        return
+    if os.path.realpath(path) in map(os.path.realpath, output_paths):
+        raise click.UsageError(f"{path}: given as the baseline and as an output")
+    if update:
+        outputs.check_replaceable(path)
 
 
 def _baseline(path: str | None, may_be_missing: bool) -> Baseline | None:
@@ -174,25 +190,28 @@ def _baseline(path: str | None, may_be_missing: bool) -> Baseline | None:
         return None
     from memscan.baseline import Baseline
 
-    if may_be_missing and not os.path.lexists(path):
+    if may_be_missing and not os.path.exists(path):
         return Baseline(path)
     return Baseline.read(path)
 
 
-def _accept_all(report: Report, baseline: Baseline) -> Report:
-    """The report with everything accepted, after the baseline was written."""
-    grown = baseline.updated(report.findings)
-    outputs.write_whole(grown.path, grown.text())
-    added = len(grown.entries) - len(baseline.entries)
-    note(f"{added} pairs were added to the baseline {grown.path}")
-    return dataclasses.replace(report, findings=grown.accept(report.findings))
+def _write_baseline(grown: Baseline) -> None:
+    """Write what was accepted, with what another scan may have accepted meanwhile."""
+    known = _baseline(grown.path, True) or grown
+    merged = known.with_entries(grown.entries)
+    outputs.write_whole(merged.path, merged.text())
+    added = len(merged.entries) - len(known.entries)
+    note(
+        f"{added} {'pair was' if added == 1 else 'pairs were'} added to the baseline {merged.path}"
+    )
 
 
 def _warn(report: Report) -> None:
     inside = report.targets_in_source
     if inside:
         warn(
-            f"targets that lie in the source match themselves: {len(inside)}, first {inside[0]} "
+            f"targets that lie in the source or holdout match themselves: {len(inside)}, "
+            f"first {inside[0]} "
             "(--exclude-self leaves each out of its own comparison)"
         )
 

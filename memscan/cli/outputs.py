@@ -84,4 +84,4 @@ def _temporary_name(real: str) -> str:
 
 
 def _unwritable(path: str, error: OSError) -> OutputError:
-    return OutputError(f"{path}: cannot be written, so no report is there: {error.strerror}")
+    return OutputError(f"{path}: cannot be written: {error.strerror}")

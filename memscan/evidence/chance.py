@@ -3,9 +3,10 @@
 Half the distance of two hashes with 32 bits set each is hypergeometric if bits are independent.
 Those of images are not: close pairs are more frequent. For each target the hypergeometric is
 tilted by an exponential, linear and quadratic in the distance, fitted to the bulk of the target's
-own distances, where copies do not reach; from :data:`TAIL` down it is not let fall faster than
-:data:`MOST_FALL`, as measured on unrelated photographs (see DESIGN.md). The number for a target
-is an E-value in the sense of BLAST: the expected number of hits if nothing were copied.
+own distances, where copies do not reach; below :data:`TAIL` it falls neither faster than
+:data:`MOST_FALL` nor slower than :data:`LEAST_FALL`, as measured on unrelated photographs (see
+DESIGN.md). The number for a target is an E-value in the sense of BLAST: the expected number of
+hits if nothing were copied.
 """
 
 from __future__ import annotations
@@ -21,8 +22,8 @@ BULK = 20
 TAIL = 18
 """Bits: the largest distance at which the fall of the tilted distribution is limited."""
 
-MOST_FALL = 4.25
-"""The most by which the number of pairs falls from one even distance to the next one below."""
+LEAST_FALL, MOST_FALL = 3.5, 4.25
+"""By how much the number of pairs falls from one even distance to the next one below."""
 
 OBSERVED = 10
 """Bits: the smallest distance at which the model was compared with unrelated photographs."""
@@ -62,7 +63,8 @@ def expected(counts: npt.NDArray[np.int64]) -> Floats:
         shape[known] = np.exp(logs - logs.max(axis=1, keepdims=True))
     shape *= (total / shape[:, bulk].sum(axis=1))[:, None]
     for half in range(TAIL // 2 - 1, -1, -1):
-        shape[:, half] = np.maximum(shape[:, half], shape[:, half + 1] / MOST_FALL)
+        above = shape[:, half + 1]
+        shape[:, half] = np.clip(shape[:, half], above / MOST_FALL, above / LEAST_FALL)
     return shape
 
 

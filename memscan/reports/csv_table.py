@@ -21,6 +21,7 @@ COLUMNS = (
     "source",
     "distance",
     "view",
+    "similarity",
     "verdict",
     "review",
     "reasons",
@@ -52,6 +53,7 @@ def _rows(report: Report) -> Iterator[dict[str, object]]:
     for role, failures in (
         ("target", report.target_failures),
         ("source", report.source_failures),
+        ("source", report.holdout.failures if report.holdout else ()),
     ):
         for failure in failures:
             yield _failure_row(role, failure)
@@ -63,7 +65,8 @@ def _match_row(finding: Finding, rank: int, match: Match) -> dict[str, object]:
         **path_cells("source", match.source),
         "rank": rank,
         "distance": match.distance,
-        "view": match.view.value,
+        "view": match.view.name,
+        "similarity": "" if match.similarity is None else match.similarity,
         "verdict": finding.verdict.value,
         "review": "true" if finding.review else "false",
         "reasons": " ".join(reason.value for reason in finding.reasons),

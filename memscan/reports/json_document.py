@@ -83,6 +83,7 @@ def finding(finding: Finding) -> dict[str, Any]:
         "expected_by_chance": finding.chance.expected,
         "chance_basis": finding.chance.basis.value,
         "matches": [_match(match) for match in finding.matches],
+        "hints": [_match(match) for match in finding.hints],
     }
 
 
@@ -148,5 +149,6 @@ def _match(match: Match) -> dict[str, Any]:
         **path_fields("source", match.source),
         "hash": f"{match.hash:016x}",
         "distance": match.distance,
-        "view": match.view.value,
+        "view": match.view.name,
+        "similarity": match.similarity,
     }

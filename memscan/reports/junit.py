@@ -44,9 +44,10 @@ def render(report: Report, style: Style) -> str:
         case = _case(suite, failure.path)
         error = {"type": failure.stage.value, "message": inert(failure.message)}
         ElementTree.SubElement(case, "error", error)
-    if report.source_failures:
+    others = [item for item in report.failures if item not in report.target_failures]
+    if others:
         unread = ElementTree.SubElement(suite, "system-err")
-        unread.text = "".join(f"{failure_line(item)}\n" for item in report.source_failures)
+        unread.text = "".join(f"{failure_line(item)}\n" for item in others)
     for element in suites.iter():  # a line each
         element.tail = "\n"
         if element.text is None and len(element):

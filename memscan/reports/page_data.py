@@ -14,7 +14,7 @@ from memscan import decode
 from memscan.records import CopiedSource, Finding, Match, Reason, Report
 from memscan.reports import wording
 from memscan.reports.names import file_uri, inert
-from memscan.reports.thumbnails import FORMAT, Thumbnail, thumbnails
+from memscan.reports.thumbnails import FORMAT, Drawing, Thumbnail, thumbnails
 
 MAX_PAIRS = 1500
 """Copies and findings under review that are shown as pictures, the strongest evidence first."""
@@ -42,7 +42,7 @@ def page_data(report: Report) -> PageData:
     """Everything that the page's script shows. Reads the image files."""
     findings = by_evidence(report.findings)
     with_pictures = _with_pictures(findings)
-    files = _Files(_picture_paths(report, findings, with_pictures), _max_pixels(report))
+    files = _Files(_drawings(report, findings, with_pictures), _max_pixels(report))
     order = {finding.target: position for position, finding in enumerate(findings)}
     document = {
         "findings": [
@@ -79,45 +79,55 @@ def _with_pictures(findings: Sequence[Finding]) -> frozenset[int]:
     return frozenset((*shown, *closest))
 
 
-def _picture_paths(
+def _drawings(
     report: Report, findings: Sequence[Finding], with_pictures: frozenset[int]
-) -> list[str]:
-    paths = [item.source for item in report.copied[:COPIED_SHOWN]]
+) -> list[Drawing]:
+    """The pictures that are due: each image as the view shows it in which it met the other."""
+    due = [Drawing(item.source) for item in report.copied[:COPIED_SHOWN]]
     for position in sorted(with_pictures):
-        finding = findings[position]
-        paths += [finding.target, finding.matches[0].source]
-    return list(dict.fromkeys(paths))
+        due += _drawn(findings[position])
+    return list(dict.fromkeys(due))
+
+
+def _drawn(finding: Finding) -> tuple[Drawing, Drawing]:
+    """Target and closest source as they met."""
+    closest = finding.matches[0]
+    return (
+        Drawing(finding.target, closest.view.target),
+        Drawing(closest.source, closest.view.source),
+    )
 
 
 class _Files:
-    """Every file that the page names, as rows [name, URI, picture].
+    """Every file that the page names, as rows [name, URI, picture], one for each way it is drawn.
 
     ``picture`` is its position in ``pictures``, -1 if it could not be read, None if none is due.
     """
 
-    def __init__(self, paths: Sequence[str], max_pixels: int) -> None:
+    def __init__(self, drawings: Sequence[Drawing], max_pixels: int) -> None:
         self.rows: list[tuple[str, str | None, int | None]] = []
         self.pictures: list[Thumbnail] = []
-        self._numbers: dict[str, int] = {}
-        for path, picture in zip(paths, thumbnails(paths, max_pixels)):
-            self._add(path, -1 if picture is None else len(self.pictures))
+        self._numbers: dict[Drawing, int] = {}
+        for drawing, picture in zip(drawings, thumbnails(drawings, max_pixels)):
+            self._add(drawing, -1 if picture is None else len(self.pictures))
             if picture is not None:
                 self.pictures.append(picture)
 
-    def number(self, path: str) -> int:
-        """The row of the path."""
-        if path not in self._numbers:
-            self._add(path, None)
-        return self._numbers[path]
+    def number(self, path: str, view: str = "full") -> int:
+        """The row of the path, drawn in a view."""
+        drawing = Drawing(path, view)
+        if drawing not in self._numbers:
+            self._add(drawing, None)
+        return self._numbers[drawing]
 
-    def _add(self, path: str, picture: int | None) -> None:
-        self._numbers[path] = len(self.rows)
-        self.rows.append((inert(path), file_uri(path), picture))
+    def _add(self, drawing: Drawing, picture: int | None) -> None:
+        self._numbers[drawing] = len(self.rows)
+        self.rows.append((inert(drawing.path), file_uri(drawing.path), picture))
 
 
 def _finding(finding: Finding, pictured: bool, files: _Files) -> dict[str, Any]:
     return {
-        "target": files.number(finding.target),
+        "target": files.number(*_drawn(finding)[0]),
         "verdict": wording.verdict(finding),
         "kinds": list(_kinds(finding)),
         "reasons": [reason.value for reason in finding.reasons],
@@ -141,7 +151,7 @@ def _kinds(finding: Finding) -> Iterator[str]:
 
 
 def _match(match: Match, files: _Files) -> tuple[int, int, str]:
-    return files.number(match.source), match.distance, match.view.value
+    return files.number(match.source, match.view.source), match.distance, match.view.name
 
 
 def _copied(item: CopiedSource, order: dict[str, int], files: _Files) -> dict[str, Any]:

@@ -35,6 +35,7 @@ def facts(report: Report) -> Iterator[tuple[str, str]]:
     yield "searched", "at every depth" if options.recursive else "the directories themselves"
     yield "links to directories", "entered" if options.follow_symlinks else "not entered"
     yield "target that is a source", "left out" if options.exclude_self else "compared"
+    yield "views compared", options.views
     yield "matches listed", str(options.top_k)
     limit = decode.MAX_PIXELS if options.max_pixels is None else options.max_pixels
     yield "largest image", f"{limit:,} pixels"
@@ -68,6 +69,7 @@ def _words(report: Report) -> Iterator[str]:
     for name, value, default in (
         ("--near-threshold", report.thresholds.near, usual.near),
         ("--distinct-threshold", report.thresholds.distinct, usual.distinct),
+        ("--views", options.views, "plain"),
         ("--top-k", options.top_k, 1),
         ("--max-pixels", options.max_pixels, decode.MAX_PIXELS),
         ("--baseline", options.baseline, None),

@@ -36,8 +36,13 @@ def lines(report: Report) -> Iterator[str]:
         if len(report.copied) > LISTED:
             yield f"    and {len(report.copied) - LISTED:,} more"
     if report.failures:
-        targets = _number(len(report.target_failures), "target")
-        yield f"Not read: {targets}, {_number(len(report.source_failures), 'source image')}"
+        lost = [
+            _number(len(report.target_failures), "target"),
+            _number(len(report.source_failures), "source image"),
+        ]
+        if report.holdout is not None:
+            lost.append(_number(len(report.holdout.failures), "held-out image"))
+        yield f"Not read: {', '.join(lost)}"
 
 
 def _reviews(report: Report) -> Iterator[str]:
@@ -53,7 +58,7 @@ def _reviews(report: Report) -> Iterator[str]:
 def _holdout(holdout: Holdout, total: int) -> Iterator[str]:
     yield f"Rate against the holdout: {wording.share(holdout.copies, total)}"
     yield (
-        f"Difference: {holdout.only_source:,} targets copy the source alone, "
+        f"Difference: {holdout.only_source:,} of the targets copy the source alone, "
         f"{holdout.only_holdout:,} the holdout alone "
         f"(exact McNemar test, p = {holdout.p_value:.2g})"
     )

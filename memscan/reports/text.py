@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 from typing import Iterator, Sequence
 
-from memscan.records import Chance, Finding, Reason, Report, Verdict
+from memscan import views
+from memscan.records import Chance, Finding, Match, Reason, Report, Verdict, View
 from memscan.reports import Style, summary
 from memscan.reports.names import inert
 from memscan.reports.unread import failure_line, unread_lines
@@ -29,9 +30,12 @@ def verdict_lines(verdict: Verdict, reasons: Sequence[Reason]) -> Iterator[str]:
     """The verdict in words and, where there is one, the reason for a review that it leaves out."""
     borderline = Reason.BORDERLINE in reasons
     yield "Verdict: " + (_INCONCLUSIVE if borderline else _SENTENCES[verdict])
-    others = [reason.value for reason in reasons if reason is not Reason.BORDERLINE]
-    if others:
-        yield "Review: " + ", ".join(others)
+    others = [reason for reason in reasons if reason is not Reason.BORDERLINE]
+    asked = [reason.value for reason in others if reason.asks_for_review]
+    if asked:
+        yield "Review: " + ", ".join(asked)
+    if Reason.VERIFIED in reasons:
+        yield "Verified: the pixels of both images agree once they are aligned"
 
 
 def finding_lines(finding: Finding, verbose: bool) -> Iterator[str]:
@@ -40,12 +44,21 @@ def finding_lines(finding: Finding, verbose: bool) -> Iterator[str]:
     yield "Closest Match Found:"
     yield f"File: {inert(closest.source)}"
     yield f"Distance: {closest.distance}"
+    if closest.view != View():
+        yield f"View: {closest.view.name}"
     for rank, match in enumerate(finding.matches[1:], start=2):
-        yield f"{rank}. File: {inert(match.source)} Distance: {match.distance}"
+        yield f"{rank}. File: {inert(match.source)} Distance: {match.distance}{_seen(match)}"
     yield from verdict_lines(finding.verdict, finding.reasons)
     if finding.accepted:
         yield "Accepted: by the baseline"
+    for hint in finding.hints:
+        yield (
+            f"Note: {hint.view.name}, the target matches {inert(hint.source)} at distance "
+            f"{hint.distance} (--views {views.level_of(hint.view.target)} counts this)"
+        )
     if verbose:
+        if closest.similarity is not None:
+            yield f"Similarity of the pixels: {closest.similarity:.2f}"
         yield f"Expected by chance: {_chance(finding.chance)}"
 
 
@@ -72,6 +85,10 @@ def _lines(report: Report, verbose: bool) -> Iterator[str]:
     if report.findings and not report.single_file:
         yield ""
         yield from summary.lines(report)
+
+
+def _seen(match: Match) -> str:
+    return "" if match.view == View() else f" View: {match.view.name}"
 
 
 def _chance(chance: Chance) -> str:

@@ -8,7 +8,7 @@ from typing import Iterable, Iterator, NamedTuple, Sequence
 
 from PIL import Image, features
 
-from memscan import decode, engines, hashing
+from memscan import decode, engines, hashing, views
 from memscan.errors import ImageError
 
 SIDE = 240
@@ -33,20 +33,27 @@ class Thumbnail(NamedTuple):
     data: str
 
 
-def thumbnails(paths: Sequence[str], max_pixels: int) -> Iterator[Thumbnail | None]:
-    """The thumbnail of each path in order; None for an image that cannot be shown."""
+class Drawing(NamedTuple):
+    """An image file, and the view in which it is to be shown (see :mod:`memscan.views`)."""
 
-    def reduce_some(some: Iterable[str]) -> list[Thumbnail | None]:
-        return [_thumbnail(path, max_pixels) for path in some]
+    path: str
+    view: str = "full"
+
+
+def thumbnails(drawings: Sequence[Drawing], max_pixels: int) -> Iterator[Thumbnail | None]:
+    """The thumbnail of each drawing in order; None for an image that cannot be shown."""
+
+    def reduce_some(some: Iterable[Drawing]) -> list[Thumbnail | None]:
+        return [_thumbnail(drawing, max_pixels) for drawing in some]
 
     with decode.pixel_limit(max_pixels):
-        yield from engines.map_chunks(reduce_some, paths)
+        yield from engines.map_chunks(reduce_some, drawings)
 
 
-def _thumbnail(path: str, max_pixels: int) -> Thumbnail | None:
+def _thumbnail(drawing: Drawing, max_pixels: int) -> Thumbnail | None:
     try:
-        image = decode.open_image(path, max_pixels, fast=True, colour=True).image
-        small = _reduced(image)
+        image = decode.open_image(drawing.path, max_pixels, fast=True, colour=True).image
+        small = _reduced(views.draw(image, drawing.view))
         data = _encode(small)
     except (ImageError, OSError, ValueError, MemoryError):  # Pillow's for modes and sizes, too
         return None

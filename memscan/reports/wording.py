@@ -25,6 +25,14 @@ REASONS = {
         "other, so its hash may stand for a kind of image (a placeholder, a logo, a plain layout) "
         "rather than for one picture."
     ),
+    Reason.UNVERIFIED: (
+        "Unverified: the hashes are close, but the pixels of the two images do not agree once they "
+        "are aligned. Compare them."
+    ),
+    Reason.VERIFIED: (
+        "Verified: the distance lies between the two thresholds, and the pixels of the two images "
+        "agree once they are aligned. That makes it a near-duplicate."
+    ),
 }
 
 BASES = {
@@ -86,6 +94,9 @@ def remarks(report: Report) -> Iterator[str]:
             f"{_things(missing, 'source path')} could not be read; a copy of what lies there "
             "would not be found."
         )
+    missing = len(report.holdout.failures) if report.holdout else 0
+    if missing:
+        yield f"{_things(missing, 'held-out path')} could not be read and {_was(missing)} left out."
     inside = len(report.targets_in_source)
     if inside:
         yield (
@@ -169,9 +180,12 @@ def number(value: int) -> str:
 
 
 def percent(share: float) -> str:
-    """A share of 1 in per cent, to two digits below 10 %."""
+    """A share of 1 in per cent, to two digits of it or of what is missing to 100 %."""
     value = 100 * share
-    text = _decimal(value) if value < 10 else f"{value:.1f}"
+    if share > 0.995 and share < 1:
+        digits = 1 - math.floor(math.log10(100 - value))
+        return f"{math.floor(value * 10**digits) / 10**digits:.{digits}f} %"
+    text = _decimal(value) if value < 9.95 else f"{value:.1f}"
     return (text[:-2] if text.endswith(".0") else text) + " %"
 
 

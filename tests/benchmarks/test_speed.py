@@ -19,7 +19,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from memscan import Cache, detect, hamming
+from memscan import Cache, detect, hamming, views
 from memscan.intake import PROCESSES_FROM, Intake
 from memscan.sources.directories import Selection, find_images
 from tests.benchmarks.conftest import Race, Report, known_files
@@ -107,6 +107,38 @@ def test_search(race: Race, count: int, share: int, bar: float) -> None:
         name, lambda: index.search(query, 1), lambda: hamming.nearest(targets, sources)
     )
     judge(ratio, bar)
+
+
+@pytest.mark.filterwarnings("ignore::ResourceWarning")
+@pytest.mark.parametrize("megapixels", SIZES)
+@pytest.mark.parametrize("level", ["training", "thorough"])
+def test_views_of_sources(
+    race: Race, photographs: Photographs, megapixels: float, level: str
+) -> None:
+    paths = photographs(megapixels)
+    view_set = views.of_source(level)
+    Intake(jobs=1).hash_files(paths, "", view_set=view_set)
+    name = f"hashing for --views {level}, one worker, {megapixels} MP, against plain"
+    ratio = race.ratio(
+        name,
+        lambda: ours(paths),
+        lambda: Intake(jobs=1).hash_files(paths, "", view_set=view_set),
+    )
+    judge(ratio, 1 / 1.5 if level == "training" else 0)
+
+
+@pytest.mark.parametrize("megapixels", SIZES)
+def test_hints(race: Race, photographs: Photographs, megapixels: float) -> None:
+    """A plain scan, all files new, with and without the views of its targets."""
+    paths = photographs(megapixels)
+
+    def without() -> None:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr("memscan.detection.of_target", lambda level: views.NONE)
+            detect(paths[:60], paths[60:])
+
+    name = f"a plain scan with hints, {megapixels} MP, against one without"
+    judge(race.ratio(name, without, lambda: detect(paths[:60], paths[60:])), 1 / 1.1)
 
 
 def seconds(command: list[str], *arguments: str) -> float:

@@ -12,6 +12,8 @@ from xml.etree import ElementTree
 import pytest
 from PIL import Image
 
+from memscan.baseline import Accepted, Baseline
+from memscan.cli import detect as detect_command
 from tests.cli.running import DETECT, run
 from tests.drawing import picture, save
 
@@ -88,7 +90,7 @@ class TestHoldout:
         assert (
             "Memorisation rate: 2 of 4: 50 % (95 % confidence interval 6.8 % to 93.2 %)\n"
             "Rate against the holdout: 1 of 4: 25 % (95 % confidence interval 0.63 % to 80.6 %)\n"
-            "Difference: 2 targets copy the source alone, 1 the holdout alone "
+            "Difference: 2 of the targets copy the source alone, 1 the holdout alone "
             "(exact McNemar test, p = 1)\n"
         ) in done.stdout
         holdout = document(*AUDIT, "--holdout", "never_seen")["holdout"]
@@ -175,6 +177,63 @@ class TestBaseline:
         done = run(DETECT, *AUDIT, "--baseline", "no/where.json", "--update-baseline")
         assert done.returncode == 70
         assert done.stdout == ""
+
+
+class TestBaselineIsSafe:
+    """Nothing is accepted that was not shown, and nothing that was accepted is lost."""
+
+    @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="the system has no /dev/full")
+    def test_a_report_that_cannot_be_written_accepts_nothing(self) -> None:
+        os.symlink("/dev/full", "full.json")
+        done = run(DETECT, *AUDIT, *BASELINE, "--update-baseline", "--output", "full.json")
+        assert done.returncode == 70
+        assert not os.path.exists("accepted.json")
+
+    def test_a_target_that_cannot_be_read_accepts_nothing(self) -> None:
+        done = run(DETECT, *AUDIT, "--target", "broken.png", *BASELINE, "--update-baseline")
+        assert done.returncode == 2
+        assert not os.path.exists("accepted.json")
+
+    @pytest.mark.parametrize("name", ["accepted.json", "link.json"])
+    def test_it_is_no_output(self, name: str) -> None:
+        run(DETECT, *AUDIT, *BASELINE, "--update-baseline")
+        before = Path("accepted.json").read_text()
+        os.symlink("accepted.json", "link.json")
+        done = run(DETECT, *AUDIT, *BASELINE, "--output", name)
+        assert done.returncode == 2
+        assert "given as the baseline and as an output" in done.stderr
+        assert Path("accepted.json").read_text() == before
+
+    def test_a_flat_target_is_accepted_once_and_for_all(self) -> None:
+        scan = ["--target", "flat/target.png", "--source", "training_data", "-r", *BASELINE]
+        assert run(DETECT, *scan, "--update-baseline", "--fail-on", "review").returncode == 0
+        assert run(DETECT, *scan, "--fail-on", "review").returncode == 0
+
+    def test_what_another_scan_accepted_meanwhile_is_kept(self) -> None:
+        baseline = Baseline("accepted.json", (Accepted(1, 0, None),))
+        Path("accepted.json").write_text(Baseline("", (Accepted(2, 0, None, "theirs"),)).text())
+        detect_command._write_baseline(baseline)
+        entries = Baseline.read("accepted.json").entries
+        assert [entry.source_hash for entry in entries] == [1, 2]
+
+    @pytest.mark.skipif(not os.path.exists("/dev/zero"), reason="the system has no /dev/zero")
+    def test_a_device_is_none(self) -> None:
+        done = run(DETECT, *AUDIT, "--baseline", "/dev/zero")
+        assert done.returncode == 2
+        assert "not a regular file" in done.stderr
+
+
+def test_the_failures_of_a_holdout_are_named_in_every_format() -> None:
+    shutil.copytree("training_data", "never_seen")
+    Path("never_seen/bad.png").write_bytes(b"bad")
+    outputs = ["a.txt", "a.json", "a.jsonl", "a.csv", "a.xml"]
+    run(
+        DETECT,
+        *(*AUDIT, "--holdout", "never_seen"),
+        *(word for name in outputs for word in ("--output", name)),
+    )
+    assert all("never_seen/bad.png" in Path(name).read_text() for name in outputs)
+    assert "0 source images, 1 held-out image\n" in Path("a.txt").read_text()
 
 
 def test_junit_has_a_case_for_each_target() -> None:

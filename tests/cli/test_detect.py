@@ -115,7 +115,9 @@ def test_a_target_in_the_source_brings_a_warning() -> None:
     arguments = ["--target", "training_data/class_A/img_0.png", *SOURCE]
     done = run(DETECT, *arguments)
     assert "Distance: 0" in done.stdout
-    assert done.stderr.startswith("Warning: targets that lie in the source match themselves: 1")
+    assert done.stderr.startswith(
+        "Warning: targets that lie in the source or holdout match themselves: 1"
+    )
     alone = run(DETECT, *arguments, "--exclude-self")
     assert "Verdict: Distinct" in alone.stdout
     assert alone.stderr == ""

@@ -9,12 +9,13 @@ import pytest
 from PIL import Image
 
 from memscan.reports import thumbnails
+from memscan.reports.thumbnails import Drawing
 from tests.drawing import picture, save
 
 
 def shown(tmp_path: Path, image: Image.Image, name: str) -> Image.Image:
     """The picture that the page would show of the image."""
-    (found,) = thumbnails.thumbnails([save(image, tmp_path / name)], 10**7)
+    (found,) = thumbnails.thumbnails([Drawing(save(image, tmp_path / name))], 10**7)
     assert found is not None
     drawn = Image.open(io.BytesIO(base64.b64decode(found.data)))
     assert drawn.size == (found.width, found.height)
@@ -57,7 +58,7 @@ def test_narrow_images_are_shown(tmp_path: Path, size: tuple[int, int]) -> None:
 def test_noise_is_made_small_enough(tmp_path: Path) -> None:
     noise = np.random.default_rng(0).integers(0, 256, (500, 400, 3), dtype=np.uint8)
     drawn = save(Image.fromarray(noise), tmp_path / "noise.png")
-    (found,) = thumbnails.thumbnails([drawn], 10**6)
+    (found,) = thumbnails.thumbnails([Drawing(drawn)], 10**6)
     assert found is not None
     assert len(base64.b64decode(found.data)) <= thumbnails.MAX_BYTES
 
@@ -65,6 +66,10 @@ def test_noise_is_made_small_enough(tmp_path: Path) -> None:
 def test_each_path_has_its_picture_in_order(tmp_path: Path) -> None:
     sizes = [(20 + n, 30) for n in range(40)]
     paths = [save(picture(n, size), tmp_path / f"{n}.png") for n, size in enumerate(sizes)]
-    found = list(thumbnails.thumbnails([*paths, str(tmp_path / "missing")], 10**6))
+    found = list(
+        thumbnails.thumbnails(
+            [Drawing(path) for path in [*paths, str(tmp_path / "missing")]], 10**6
+        )
+    )
     assert [(p.width, p.height) for p in found if p] == sizes
     assert found[-1] is None
