@@ -35,7 +35,8 @@ def command(directory: str) -> int:
     lines += [
         "",
         "The scan finds the exact, recompressed and resized copies. A plain perceptual hash does",
-        "not see mirrored or cropped ones: Distinct is no proof that nothing was copied.",
+        "not see mirrored or cropped ones, which --views training finds. Distinct is no proof that",
+        "nothing was copied.",
     ]
     write_stdout("\n".join(lines) + "\n")
     return ExitCode.DONE

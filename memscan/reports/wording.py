@@ -105,6 +105,22 @@ def remarks(report: Report) -> Iterator[str]:
         )
 
 
+_MISSED = {
+    "plain": "mirrored, cropped, framed, turned or drawn again",
+    "training": "cut off the centre, framed, turned or drawn again",
+    "thorough": "cut to less than its larger part or drawn again",
+}
+
+
+def caveat(report: Report) -> str:
+    """What the detector cannot see with the views that were compared."""
+    missed = _MISSED[report.options.views]
+    return (
+        f"A perceptual hash can miss a copy that is {missed}, and two pictures can be alike without "
+        "one being a copy: look at the pairs before you decide."
+    )
+
+
 def share(count: int, total: int) -> str:
     """A rate with its interval; ``total`` is at least 1."""
     value = rate(count, total)
