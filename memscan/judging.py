@@ -231,7 +231,7 @@ def _background(
     observed = counts[known].sum(axis=0)
     observed[:64:2] += observed[1::2]
     points = zip(range(0, 65, 2), observed[::2].tolist(), expected[known].sum(axis=0).tolist())
-    curve = tuple(CurvePoint(*point) for point in points) if known.any() else ()
+    curve = tuple(CurvePoint(d, seen, float(f"{x:.6g}")) for d, seen, x in points if known.any())
     scale = len(sources) / max(1, len(sample))
     within = np.minimum(expected.cumsum(axis=1) * scale, len(sources))
     return Background(within, curve)

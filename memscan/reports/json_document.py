@@ -110,7 +110,7 @@ def holdout(report: Report) -> dict[str, Any] | None:
         "rate": rate(found.copies, len(report.findings)),
         "only_source": found.only_source,
         "only_holdout": found.only_holdout,
-        "p_value": found.p_value,
+        "p_value": _rounded(found.p_value),
     }
 
 
@@ -119,7 +119,18 @@ def rate(count: int, total: int) -> dict[str, Any] | None:
     if not total:
         return None
     found = rates.rate(count, total)
-    return {**dataclasses.asdict(found), "share": found.share}
+    return {
+        "count": count,
+        "total": total,
+        "low": _rounded(found.low),
+        "high": _rounded(found.high),
+        "share": _rounded(found.share),
+    }
+
+
+def _rounded(value: float) -> float:
+    """Six digits: more than a rate is good for, and the same with every version of scipy."""
+    return float(f"{value:.6g}")
 
 
 def failure(failure: Failure) -> dict[str, Any]:

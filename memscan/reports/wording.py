@@ -116,8 +116,8 @@ def caveat(report: Report) -> str:
     """What the detector cannot see with the views that were compared."""
     missed = _MISSED[report.options.views]
     return (
-        f"A perceptual hash can miss a copy that is {missed}, and two pictures can be alike without "
-        "one being a copy: look at the pairs before you decide."
+        f"A perceptual hash can miss a copy that is {missed}, and two pictures can be alike "
+        "without one being a copy: look at the pairs before you decide."
     )
 
 
