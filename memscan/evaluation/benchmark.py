@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass
 from typing import Callable, Iterable, List, Sequence, Tuple
 
@@ -18,8 +17,9 @@ from memscan.evaluation.describing import Described, describe
 from memscan.evaluation.detectors import Detector, Rows
 from memscan.evaluation.edits import AS_IS, Edit
 from memscan.evaluation.metrics import Trials
+from memscan.evaluation.trials import Clock, misses, square
 from memscan.records import Failure, Progress, Source
-from memscan.scorecard import Basis, DetectorScores, Miss, Scorecard, Times
+from memscan.scorecard import Basis, DetectorScores, Scorecard, Times
 from memscan.sources.directories import Selection
 from memscan.sources.given import (
     AnyPath,
@@ -106,7 +106,7 @@ def evaluate_edits(
         sources, targets = described.sources[number], described.targets[number]
         fitted_on, reported = (
             [
-                _square(distances(targets[rows, place], sources[rows]), np.arange(len(rows)), True)
+                square(distances(targets[rows, place], sources[rows]), np.arange(len(rows)), True)
                 for place in range(len(chosen))
             ]
             for rows in halves
@@ -151,7 +151,7 @@ def evaluate_identities(path: AnyPath, request: Request = Request()) -> Scorecar
     def compare(number: int, distances: Compare) -> Halves:
         sources, targets = described.sources[number], described.targets[number][:, 0]
         fitted_on, reported = (
-            [_square(distances(targets[rows], sources[rows]), labels[rows], False)]
+            [square(distances(targets[rows], sources[rows]), labels[rows], False)]
             if len(rows) > 1
             else []
             for rows in halves
@@ -233,7 +233,7 @@ def _scorecard(
     """Compare and judge with each detector in turn."""
     results, times, unrelated = [], {}, 0
     for number, detector in enumerate(detectors):
-        clock = _Clock(detector)
+        clock = Clock(detector)
         fitted_on, reported = compare(number, clock.distances)
         unrelated = sum(int((~trials.right).sum()) for trials in reported)
         retrieval = basis is not Basis.PAIRS
@@ -250,7 +250,7 @@ def _scorecard(
                 overall=outcome.overall,
                 edits=outcome.edits if basis is Basis.EDITS else (),
                 curve=outcome.curve,
-                misses=_misses(reported, edits, threshold, missed_in) if missed_in else (),
+                misses=misses(reported, edits, threshold, missed_in) if missed_in else (),
             )
         )
         source, target = described.seconds[number] / len(described.paths)
@@ -272,54 +272,6 @@ def _scorecard(
         failures=unlisted + described.failures,
         times=times,
     )
-
-
-class _Clock:
-    """A detector's distances, with the time that they took and their number."""
-
-    def __init__(self, detector: Detector) -> None:
-        self._detector = detector
-        self.seconds, self.pairs = 0.0, 0
-
-    def distances(self, targets: Rows, sources: Rows) -> npt.NDArray[np.float32]:
-        start = time.thread_time()
-        found = self._detector.distances(targets, sources)
-        self.seconds += time.thread_time() - start
-        self.pairs += found.size
-        return found
-
-
-def _square(
-    distances: npt.NDArray[np.float32], labels: npt.NDArray[np.int64], with_itself: bool
-) -> Trials:
-    """All pairs of n targets and n sources, right where the labels are equal.
-
-    ``with_itself`` says that a target and a source at one place are compared, too.
-    """
-    count = len(distances)
-    right = labels[:, None] == labels
-    chosen = np.full((count, count), True) if with_itself else ~np.eye(count, dtype=np.bool_)
-    targets = np.broadcast_to(np.arange(count)[:, None], (count, count))
-    return Trials(distances[chosen], right[chosen], targets[chosen])
-
-
-def _misses(
-    reported: Sequence[Trials], edits: Sequence[Edit], default: float, paths: Sequence[str]
-) -> tuple[Miss, ...]:
-    """For each edit the target of median distance among those that were not found."""
-    misses = []
-    for edit, trials in zip(edits, reported):
-        own, others = trials.closest(True), trials.closest(False)
-        missed = np.flatnonzero((own > default) | (own >= others))
-        if len(missed):
-            row = int(missed[np.argsort(own[missed], kind="stable")[len(missed) // 2]])
-            distances = trials.distances.reshape(len(paths), len(paths))[row].copy()
-            distances[row] = np.inf
-            other = int(np.argmin(distances))
-            misses.append(
-                Miss(paths[row], edit.name, float(own[row]), paths[other], float(others[row]))
-            )
-    return tuple(misses)
 
 
 def _sample(paths: Sequence[str], limit: int | None, seed: int) -> list[str]:

@@ -12,7 +12,7 @@ from PIL import Image
 from memscan import decode, engines, hashing
 from memscan.errors import DecodeError, HashError, ImageError
 from memscan.evaluation.detectors import Detector, Rows
-from memscan.evaluation.edits import Edit
+from memscan.evaluation.edits import Edit, key
 from memscan.records import Failure, Progress, Stage
 
 MOST_PIXELS = 1_000_000
@@ -111,8 +111,9 @@ def _describe(
         rows, seconds[number, 0] = _timed(detector.describe_sources, [image])
         sources.append(rows)
     targets: list[list[Rows]] = [[] for _ in detectors]
+    lots = key(image, seed)
     for start in range(0, len(edits), _EDITS_AT_ONCE):
-        edited = [edit.of(image, seed) for edit in edits[start : start + _EDITS_AT_ONCE]]
+        edited = [edit.of(image, lots) for edit in edits[start : start + _EDITS_AT_ONCE]]
         for number, detector in enumerate(detectors):
             rows, spent = _timed(detector.describe_targets, edited)
             targets[number].append(rows)

@@ -22,10 +22,15 @@ class Edit:
     description: str
     apply: Callable[[Image.Image, np.random.Generator], Image.Image]
 
-    def of(self, image: Image.Image, seed: int) -> Image.Image:
-        """The edited RGB image: the same for the same pixels and seed, whatever came before."""
-        key = [seed, zlib.crc32(self.name.encode()), zlib.crc32(image.tobytes())]
-        return self.apply(image, np.random.default_rng(key))
+    def of(self, image: Image.Image, key: Sequence[int]) -> Image.Image:
+        """The edited RGB image: the same for the same pixels and key, whatever came before."""
+        own = zlib.crc32(self.name.encode())
+        return self.apply(image, np.random.default_rng([*key, own]))
+
+
+def key(image: Image.Image, seed: int) -> tuple[int, int]:
+    """What decides the lots that edits of an image draw: the seed and its pixels, not its name."""
+    return seed, zlib.crc32(image.tobytes())
 
 
 AS_IS = Edit("as-is", "none", "not edited", lambda image, _: image)
