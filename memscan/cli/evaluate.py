@@ -122,10 +122,11 @@ def command(
                 follow_symlinks=follow_symlinks,
             )
         drawn = _pictures(card, request) if "html" in formats else {}
+    shown = render(card, stdout_format, Style(verbose, drawn))
+    whole = {format: render(card, format, Style(True, drawn)) for format in formats}
     for path in output_paths:
-        format = outputs.format_of(path, SUFFIXES)
-        outputs.write_whole(path, render(card, format, Style(True, drawn)))
-    write_stdout(render(card, stdout_format, Style(verbose, drawn)))
+        outputs.write_whole(path, whole[outputs.format_of(path, SUFFIXES)])
+    write_stdout(shown)
     return exit_code(False, len(card.failures), max_failures)
 
 

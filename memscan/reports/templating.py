@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from memscan.errors import InputError
 from memscan.reports.names import inert
+from memscan.reports.wording import number
 
 if TYPE_CHECKING:
     import jinja2
@@ -34,7 +35,7 @@ def environment() -> jinja2.Environment:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    made.filters["inert"] = inert
+    made.filters.update(inert=inert, number=number)
     return made
 
 

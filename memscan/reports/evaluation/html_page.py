@@ -11,7 +11,7 @@ from PIL import Image
 from memscan.reports import charts, templating
 from memscan.reports.evaluation import Pictures, Style, curves, wording
 from memscan.reports.thumbnails import FORMAT
-from memscan.scorecard import DetectorScores, Miss, Scorecard
+from memscan.scorecard import Basis, DetectorScores, Miss, Scorecard
 
 MAX_FAILURES = 1000
 """Failures that the page lists; it says how many more there are."""
@@ -63,7 +63,7 @@ def render(card: Scorecard, style: Style) -> str:
         groups=_groups(card.detectors),
         misses={detector.name: _shown(detector, style.pictures) for detector in card.detectors},
         failures=card.failures[:MAX_FAILURES],
-        edits=card.basis is wording.Basis.EDITS,
+        edits=card.basis is Basis.EDITS,
     )
 
 

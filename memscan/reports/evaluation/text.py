@@ -63,9 +63,11 @@ def _facts(detector: DetectorScores, times: Times | None) -> Iterator[str]:
     names = wording.metric_names(detector.false_positive_fits)
     for name, estimate in zip(names, wording.metric_values(detector.overall)):
         yield f"Overall {name}: {wording.percent_with_interval(estimate)}"
-    for fitted in detector.false_positive_fits:
-        yield wording.fit(fitted)
-    yield wording.precision(detector.precision_fit)
+    for asked, distance, calibration, reported in wording.attained(detector):
+        yield (
+            f"Threshold for {asked}: distance {distance}; "
+            f"calibration half: {calibration}; reported half: {reported}"
+        )
     yield f"Bytes per source image: {detector.bytes_per_source}"
     if times is not None:
         yield (

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Iterator, Sequence
+from typing import Iterator, NamedTuple, Sequence
 
-from memscan.scorecard import Basis, Estimate, FalsePositiveFit, PrecisionFit, Scorecard, Scores
+from memscan.scorecard import Basis, DetectorScores, Estimate, FalsePositiveFit, Scorecard, Scores
 
 BASES = {
     Basis.EDITS: "edited images among the unedited ones",
@@ -31,21 +31,46 @@ def distance(value: float | None) -> str:
 
 
 def level(value: float) -> str:
-    """A share such as 0.001 as 1e-3."""
-    mantissa, exponent = f"{value:e}".split("e")
+    """A share such as 0.001 as 1e-3, to two digits."""
+    if value == 0:
+        return "0"
+    mantissa, exponent = f"{value:.1e}".split("e")
     return f"{float(mantissa):g}e{int(exponent)}"
 
 
-def fit(fitted: FalsePositiveFit) -> str:
-    """What was attained at a false positive rate that was asked for."""
-    if fitted.threshold is None:
-        return f"FPR {level(fitted.level)}: not attainable, the smallest distance lets more pass"
-    coarse = fitted.resolution > fitted.level
-    return (
-        f"FPR {level(fitted.level)}: distance {distance(fitted.threshold)}, attained "
-        f"{fitted.calibrated:.1e} on the calibration half, {fitted.observed:.1e} on the reported"
-        + (f" (one pair is {fitted.resolution:.1e}, so this means none)" if coarse else "")
+class Attained(NamedTuple):
+    """A threshold: what was asked for, its distance, and what it attains on either half."""
+
+    asked: str
+    distance: str
+    calibration: str
+    reported: str
+
+
+def attained(detector: DetectorScores) -> Iterator[Attained]:
+    """What the thresholds of a detector attain: the default one, then those that were fitted."""
+    within = [point for point in detector.curve if point.distance <= detector.default_threshold]
+    seen = f"FPR {level(within[-1].pairs)}" if within else "-"
+    yield Attained("default", distance(detector.default_threshold), "-", seen)
+    for fitted in detector.false_positive_fits:
+        coarse = f" (one pair is {level(fitted.resolution)})" * (fitted.resolution > fitted.level)
+        yield Attained(
+            f"FPR {level(fitted.level)}{coarse}",
+            distance(fitted.threshold),
+            f"FPR {level(fitted.calibrated)}",
+            f"FPR {level(fitted.observed)}",
+        )
+    fit = detector.precision_fit
+    yield Attained(
+        f"precision {100 * fit.level:g} %",
+        distance(fit.threshold),
+        _precision(fit.calibrated),
+        _precision(fit.observed),
     )
+
+
+def _precision(value: float | None) -> str:
+    return "-" if value is None else f"precision {100 * value:.1f} %"
 
 
 def measured(card: Scorecard) -> str:
@@ -105,15 +130,6 @@ def ends(estimate: Estimate) -> str:
 def milliseconds(seconds: float) -> str:
     """A short time."""
     return f"{1000 * seconds:.2f} ms"
-
-
-def precision(fitted: PrecisionFit) -> str:
-    """What was attained at the precision that was asked for."""
-    name = f"Precision {100 * fitted.level:g} %"
-    if fitted.threshold is None:
-        return f"{name}: not attainable at any distance"
-    observed = "no pair" if fitted.observed is None else f"{100 * fitted.observed:.1f} %"
-    return f"{name}: distance {distance(fitted.threshold)}, {observed} on the reported half"
 
 
 def terms(card: Scorecard) -> Iterator[tuple[str, str]]:
