@@ -84,10 +84,11 @@ def false_hits(detector: DetectorScores) -> FalseHits | None:
     beyond = [point.distance for point in detector.curve if point.pairs > 0.5]
     first = detector.curve[0].distance
     last = max(beyond[0] if beyond else detector.curve[-1].distance, detector.default_threshold)
+    last = last if last > first else first + 1
     shown = [point for point in detector.curve if point.distance <= last]
     lowest = _lowest(point.pairs for point in shown)
     up = _logarithmic(lowest, BOTTOM, TOP)
-    unit = (RIGHT - LEFT) / ((last - first) or 1)
+    unit = (RIGHT - LEFT) / (last - first)
 
     def across(distance: float) -> float:
         return _round(LEFT + unit * (distance - first))
@@ -135,7 +136,7 @@ def _up(share: float) -> float:
 
 def _step(span: float) -> float:
     """A round distance between ticks, so that there are some four to ten."""
-    power = 10.0 ** math.floor(math.log10(span or 1))
+    power = 10.0 ** math.floor(math.log10(span))
     return next(power * part for part in (0.1, 0.2, 0.5, 1.0) if span / (power * part) <= 10)
 
 
