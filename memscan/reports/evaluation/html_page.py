@@ -78,8 +78,7 @@ def _groups(detectors: Sequence[DetectorScores]) -> dict[str, list[Row]]:
     for several in zip(*(detector.edits for detector in detectors)):
         cells = []
         for edit in several:
-            fixed = edit.scores.true_positives
-            bar = curves.bar(edit.scores.recall, fixed[len(fixed) // 2] if fixed else None)
+            bar = curves.bar(edit.scores.recall, wording.middle(edit.scores.true_positives))
             cells.append((bar, wording.percent(edit.scores.recall)))
         first = several[0]
         row = Row(first.name, first.description, tuple(cells))

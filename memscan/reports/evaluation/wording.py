@@ -120,6 +120,16 @@ def metric_values(scores: Scores) -> tuple[Estimate | None, ...]:
     )
 
 
+def middle(estimates: Sequence[Estimate | None]) -> Estimate | None:
+    """The one at the false positive rate that the charts show, if there is one."""
+    return estimates[len(estimates) // 2] if estimates else None
+
+
+def middle_rate(fits: Sequence[FalsePositiveFit]) -> str:
+    """The false positive rate that the charts show, of at least one."""
+    return f"TPR@{level(fits[len(fits) // 2].level)}"
+
+
 def ends(estimate: Estimate) -> str:
     """The ends of an interval, in percent."""
     if estimate.low is None or estimate.high is None:
@@ -135,14 +145,14 @@ def milliseconds(seconds: float) -> str:
 def terms(card: Scorecard) -> Iterator[tuple[str, str]]:
     """What the words of the report mean, each in a few sentences."""
     if card.basis is Basis.PAIRS:
-        recall = "The share of right pairs within the default threshold."
+        yield "recall", "The share of right pairs within the default threshold."
     else:
-        recall = (
+        yield (
+            "recall",
             "The share of images whose closest source is a right one, strictly closer than any "
-            "other, and within the default threshold: a scan would report it, and rightly."
+            "other, and within the default threshold: a scan would report it, and rightly.",
         )
         yield "recall@1", "The same at any distance."
-    yield "recall", recall
     yield (
         "TPR at a false positive rate",
         "The share of right pairs within a distance at which, on the calibration half, no more "
