@@ -17,7 +17,7 @@ from memscan.evaluation.describing import Described, describe
 from memscan.evaluation.detectors import Detector, Rows
 from memscan.evaluation.edits import AS_IS, Edit
 from memscan.evaluation.metrics import Trials
-from memscan.evaluation.trials import Clock, misses, square
+from memscan.evaluation.trials import Clock, misses, squares
 from memscan.records import Failure, Progress, Source
 from memscan.scorecard import Basis, DetectorScores, Scorecard, Times
 from memscan.sources.directories import Selection
@@ -105,10 +105,11 @@ def evaluate_edits(
     def compare(number: int, distances: Compare) -> Halves:
         sources, targets = described.sources[number], described.targets[number]
         fitted_on, reported = (
-            [
-                square(distances(targets[rows, place], sources[rows]), np.arange(len(rows)), True)
-                for place in range(len(chosen))
-            ]
+            squares(
+                (distances(targets[rows, place], sources[rows]) for place in range(len(chosen))),
+                np.arange(len(rows)),
+                with_itself=True,
+            )
             for rows in halves
         )
         return fitted_on, reported
@@ -151,7 +152,7 @@ def evaluate_identities(path: AnyPath, request: Request = Request()) -> Scorecar
     def compare(number: int, distances: Compare) -> Halves:
         sources, targets = described.sources[number], described.targets[number][:, 0]
         fitted_on, reported = (
-            [square(distances(targets[rows], sources[rows]), labels[rows], False)]
+            squares([distances(targets[rows], sources[rows])], labels[rows], with_itself=False)
             if len(rows) > 1
             else []
             for rows in halves

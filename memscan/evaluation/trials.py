@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from typing import Sequence
+from typing import Iterable, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -30,18 +30,19 @@ class Clock:
         return found
 
 
-def square(
-    distances: npt.NDArray[np.float32], labels: npt.NDArray[np.int64], with_itself: bool
-) -> Trials:
-    """All pairs of n targets and n sources, right where the labels are equal.
+def squares(
+    matrices: Iterable[npt.NDArray[np.float32]], labels: npt.NDArray[np.int64], with_itself: bool
+) -> list[Trials]:
+    """All pairs of n targets and n sources by matrices (n, n), right where the labels are equal.
 
-    ``with_itself`` says that a target and a source at one place are compared, too.
+    ``with_itself`` says that a target and a source at one place are compared, too. All trials
+    share what is the same of them.
     """
-    count = len(distances)
-    right = labels[:, None] == labels
+    count = len(labels)
     chosen = np.full((count, count), True) if with_itself else ~np.eye(count, dtype=np.bool_)
-    targets = np.broadcast_to(np.arange(count)[:, None], (count, count))
-    return Trials(distances[chosen], right[chosen], targets[chosen])
+    right = (labels[:, None] == labels)[chosen]
+    targets = np.broadcast_to(np.arange(count)[:, None], (count, count))[chosen]
+    return [Trials(distances[chosen], right, targets) for distances in matrices]
 
 
 def misses(
