@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import functools
+import io
 import os
 import re
 import stat
@@ -130,6 +131,16 @@ def open_image(
             image.draft(None if colour else "L", (FAST_SIDE, FAST_SIDE))
         image.load()
         return Decoded(image, pixels)
+
+
+def open_bytes(data: bytes, max_pixels: int = MAX_PIXELS) -> Image.Image:
+    """Decode the first frame of an image file that is in memory. Raises DecodeError."""
+    with _as_image_errors(None, max_pixels):
+        image: Image.Image = Image.open(io.BytesIO(data), formats=_available_formats())
+        if image.width * image.height > max_pixels:
+            raise _too_large(max_pixels)
+        image.load()
+        return image
 
 
 def load(image: Image.Image, max_pixels: int = MAX_PIXELS) -> Decoded:

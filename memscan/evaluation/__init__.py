@@ -1,0 +1,1 @@
+"""How well detectors find images that were edited, and how often they take others for them."""

@@ -1,0 +1,288 @@
+"""Evaluations: of edited images, of labelled pairs, of images with identities."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Callable, Iterable, List, Sequence, Tuple
+
+import numpy as np
+import numpy.typing as npt
+
+from memscan import __version__, decode, engines, hashing
+from memscan.errors import InputError
+from memscan.evaluation import detectors as known_detectors
+from memscan.evaluation import edits as known_edits
+from memscan.evaluation import metrics, pairs, scoring
+from memscan.evaluation.describing import Described, describe
+from memscan.evaluation.detectors import Detector, Rows
+from memscan.evaluation.edits import AS_IS, Edit
+from memscan.evaluation.metrics import Trials
+from memscan.evaluation.trials import Clock, misses, squares
+from memscan.records import Failure, Progress, Source
+from memscan.scorecard import Basis, DetectorScores, Scorecard, Times
+from memscan.sources.directories import Selection
+from memscan.sources.given import (
+    AnyPath,
+    as_paths,
+    as_patterns,
+    in_bytewise_order,
+    list_images,
+    require_readable,
+    unlisted,
+)
+
+Halves = Tuple[List[Trials], List[Trials]]
+"""The trials of the calibration half and of the reported one, an item for each edit."""
+
+Compare = Callable[[Rows, Rows], npt.NDArray[np.float32]]
+
+
+@dataclass(frozen=True)
+class Request:
+    """How an evaluation is to be made, whatever it is of.
+
+    ``jobs`` is the number of workers (all cores by default) and changes nothing in the result;
+    ``progress`` is called with a phase, the images done and their number.
+    """
+
+    detectors: Sequence[str] = ("phash",)
+    seed: int = 0
+    max_pixels: int = decode.MAX_PIXELS
+    jobs: int | None = None
+    progress: Progress | None = None
+
+    def chosen(self) -> list[Detector]:
+        """The detectors by their names. Raises InputError."""
+        engines.check(self.jobs)
+        if self.seed < 0:
+            raise InputError("the seed must not be negative")
+        return known_detectors.choose(self.detectors)
+
+    def describe(
+        self, paths: Sequence[str], detectors: Sequence[Detector], edits: Sequence[Edit]
+    ) -> Described:
+        """What the detectors keep of images and of their edited versions."""
+        return describe(
+            paths,
+            detectors,
+            edits,
+            self.seed,
+            max_pixels=self.max_pixels,
+            jobs=self.jobs,
+            progress=self.progress,
+        )
+
+
+def evaluate_edits(
+    images: AnyPath | Iterable[AnyPath],
+    request: Request = Request(),
+    *,
+    edits: Sequence[str] = (),
+    limit: int | None = None,
+    recursive: bool = False,
+    exclude: str | Iterable[str] = (),
+    follow_symlinks: bool = False,
+) -> Scorecard:
+    """Edit each image in every way, and see which detectors find it among the unedited ones.
+
+    ``edits`` are names of edits and of their groups (all by default); ``limit`` evaluates so many
+    of the images, drawn by the seed. The rest says which files are read, as in ``detect``. Raises
+    InputError for unknown names, and unless four images can be read.
+    """
+    detectors, chosen = request.chosen(), known_edits.choose(edits)
+    selection = Selection(recursive, as_patterns(exclude), follow_symlinks)
+    listings = list_images(as_paths(images), selection, "directory")
+    paths = _sample(in_bytewise_order(listings), limit, request.seed)
+    described = request.describe(paths, detectors, chosen)
+    if not described.paths:
+        require_readable(listings, described.failures)
+    count = len(described.paths)
+    if count < 4:
+        raise InputError(f"an evaluation needs four images that can be read, here are {count}")
+    calibrating = pairs.halve(np.arange(count), request.seed)
+    halves = np.flatnonzero(calibrating), np.flatnonzero(~calibrating)
+
+    def compare(number: int, distances: Compare) -> Halves:
+        sources, targets = described.sources[number], described.targets[number]
+        fitted_on, reported = (
+            squares(
+                (distances(targets[rows, place], sources[rows]) for place in range(len(chosen))),
+                np.arange(len(rows)),
+                with_itself=True,
+            )
+            for rows in halves
+        )
+        return fitted_on, reported
+
+    paths_reported = [described.paths[row] for row in halves[1].tolist()]
+    return _scorecard(
+        request,
+        Basis.EDITS,
+        detectors,
+        chosen,
+        described,
+        compare,
+        sources=tuple(Source(listing.root, len(listing.paths)) for listing in listings),
+        sizes=(len(halves[0]), len(halves[1]), sum(len(i.paths) for i in listings) - len(paths)),
+        unlisted=unlisted(listings),
+        missed_in=paths_reported,
+    )
+
+
+def evaluate_identities(path: AnyPath, request: Request = Request()) -> Scorecard:
+    """See whether images of one identity are closer than those of others.
+
+    ``path`` is a CSV file of images (:func:`memscan.evaluation.pairs.read_identities`). All pairs
+    of one half are compared; without splits, the seed draws half of the identities.
+    """
+    detectors, (given,) = request.chosen(), as_paths(path)
+    listed = pairs.read_identities(given)
+    used = [image for image in listed if image.half != "ignored"]
+    described = request.describe([image.path for image in used], detectors, (AS_IS,))
+    by_path = {image.path: image for image in used}
+    kept = [by_path[name] for name in described.paths]
+    _, labels = np.unique([image.identity for image in kept], return_inverse=True)
+    if any(image.half is None for image in kept):
+        calibrating = pairs.halve(labels, request.seed)
+    else:
+        calibrating = np.array([image.half == "calibration" for image in kept], np.bool_)
+    halves = np.flatnonzero(calibrating), np.flatnonzero(~calibrating)
+    _require_pairs(given, len(halves[1]) > 1)
+
+    def compare(number: int, distances: Compare) -> Halves:
+        sources, targets = described.sources[number], described.targets[number][:, 0]
+        fitted_on, reported = (
+            squares([distances(targets[rows], sources[rows])], labels[rows], with_itself=False)
+            if len(rows) > 1
+            else []
+            for rows in halves
+        )
+        return fitted_on, reported
+
+    return _scorecard(
+        request,
+        Basis.IDENTITIES,
+        detectors,
+        (AS_IS,),
+        described,
+        compare,
+        sources=(Source(given, len(listed)),),
+        sizes=(len(halves[0]), len(halves[1]), len(listed) - len(used)),
+    )
+
+
+def evaluate_pairs(path: AnyPath, request: Request = Request()) -> Scorecard:
+    """See whether right pairs are closer than others.
+
+    ``path`` is a CSV file of pairs (:func:`memscan.evaluation.pairs.read_pairs`). The halves share
+    no image; pairs that all hang together are all reported, and nothing is fitted.
+    """
+    detectors, (given,) = request.chosen(), as_paths(path)
+    listed = pairs.read_pairs(given)
+    names = sorted({name for pair in listed for name in (pair.target, pair.source)})
+    described = request.describe(names, detectors, (AS_IS,))
+    rows = {name: row for row, name in enumerate(described.paths)}
+    kept = [pair for pair in listed if pair.target in rows and pair.source in rows]
+    _require_pairs(given, bool(kept))
+    left = np.array([rows[pair.target] for pair in kept])
+    right = np.array([rows[pair.source] for pair in kept])
+    labels = np.array([pair.right for pair in kept], np.bool_)
+    calibrating = pairs.halve(pairs.connected(left.tolist(), right.tolist()), request.seed)
+
+    def compare(number: int, distances: Compare) -> Halves:
+        sources, targets = described.sources[number], described.targets[number][:, 0]
+
+        def part(chosen: npt.NDArray[np.bool_]) -> list[Trials]:
+            places = np.flatnonzero(chosen)
+            places = places[np.argsort(left[places], kind="stable")]
+            rising, starts = np.unique(left[places], return_index=True)
+            found = [
+                distances(targets[row : row + 1], sources[right[own]])[0]
+                for row, own in zip(rising.tolist(), np.split(places, starts[1:]))
+            ]
+            of_target = np.searchsorted(rising, left[places])
+            return [Trials(np.concatenate(found), labels[places], of_target)] if found else []
+
+        return part(calibrating), part(~calibrating)
+
+    sizes = [len(np.unique([left[half], right[half]])) for half in (calibrating, ~calibrating)]
+    return _scorecard(
+        request,
+        Basis.PAIRS,
+        detectors,
+        (AS_IS,),
+        described,
+        compare,
+        sources=(Source(given, len(names)),),
+        sizes=(sizes[0], sizes[1], len(described.paths) - sizes[0] - sizes[1]),
+    )
+
+
+def _scorecard(
+    request: Request,
+    basis: Basis,
+    detectors: Sequence[Detector],
+    edits: Sequence[Edit],
+    described: Described,
+    compare: Callable[[int, Compare], Halves],
+    *,
+    sources: tuple[Source, ...],
+    sizes: tuple[int, int, int],
+    unlisted: tuple[Failure, ...] = (),
+    missed_in: Sequence[str] = (),
+) -> Scorecard:
+    """Compare and judge with each detector in turn."""
+    results, times, unrelated = [], {}, 0
+    for number, detector in enumerate(detectors):
+        clock = Clock(detector)
+        fitted_on, reported = compare(number, clock.distances)
+        unrelated = sum(int((~trials.right).sum()) for trials in reported)
+        retrieval = basis is not Basis.PAIRS
+        threshold = detector.default_threshold
+        outcome = scoring.score(fitted_on, reported, edits, threshold, request.seed, retrieval)
+        results.append(
+            DetectorScores(
+                name=detector.name,
+                description=detector.description,
+                default_threshold=threshold,
+                bytes_per_source=detector.bytes_per_source(),
+                false_positive_fits=outcome.false_positive_fits,
+                precision_fit=outcome.precision_fit,
+                overall=outcome.overall,
+                edits=outcome.edits if basis is Basis.EDITS else (),
+                curve=outcome.curve,
+                misses=misses(reported, edits, threshold, missed_in) if missed_in else (),
+            )
+        )
+        source, target = described.seconds[number] / len(described.paths)
+        times[detector.name] = Times(
+            float(source), float(target) / len(edits), clock.seconds / max(1, clock.pairs)
+        )
+    return Scorecard(
+        version=__version__,
+        libraries=hashing.library_versions(),
+        basis=basis,
+        seed=request.seed,
+        resamples=metrics.RESAMPLES,
+        sources=sources,
+        calibration=sizes[0],
+        reported=sizes[1],
+        ignored=sizes[2],
+        unrelated_pairs=unrelated,
+        detectors=tuple(results),
+        failures=unlisted + described.failures,
+        times=times,
+    )
+
+
+def _sample(paths: Sequence[str], limit: int | None, seed: int) -> list[str]:
+    """So many of the paths, drawn by the seed, in their order."""
+    if limit is None or limit >= len(paths):
+        return list(paths)
+    drawn = np.random.default_rng([seed, 0x11417]).permutation(len(paths))[:limit]
+    return [paths[row] for row in np.sort(drawn).tolist()]
+
+
+def _require_pairs(path: str, there: bool) -> None:
+    if not there:
+        raise InputError(f"{path}: no pair is left to report, of images that can be read")

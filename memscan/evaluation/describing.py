@@ -1,0 +1,136 @@
+"""From image files to what detectors keep of them and of their edited versions."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import Callable, Iterable, Sequence
+
+import numpy as np
+from PIL import Image
+
+from memscan import decode, engines, hashing
+from memscan.errors import DecodeError, HashError, ImageError
+from memscan.evaluation.detectors import Detector, Rows
+from memscan.evaluation.edits import Edit, key
+from memscan.records import Failure, Progress, Stage
+
+MOST_PIXELS = 1_000_000
+"""Larger images are reduced to so many before anything else."""
+
+_EDITS_AT_ONCE = 8  # edited images in memory for each worker
+
+_DEEP = ("I", "F", "I;16", "I;16L", "I;16B", "I;16N")
+
+
+@dataclass(frozen=True)
+class Described:
+    """What detectors keep of ``paths``, those of the files that could be read.
+
+    For each detector, ``sources`` holds rows (n, ...) of the images and ``targets`` (n, E, ...) of
+    their edited versions. ``seconds`` (detectors, 2) is the time of one core for all of either.
+    """
+
+    paths: Sequence[str]
+    sources: Sequence[Rows]
+    targets: Sequence[Rows]
+    seconds: Rows
+    failures: tuple[Failure, ...]
+
+
+@dataclass(frozen=True)
+class _OfImage:
+    sources: list[Rows]
+    targets: list[Rows]
+    seconds: Rows
+
+
+def describe(
+    paths: Sequence[str],
+    detectors: Sequence[Detector],
+    edits: Sequence[Edit],
+    seed: int,
+    *,
+    max_pixels: int,
+    jobs: int | None,
+    progress: Progress | None,
+) -> Described:
+    """Decode each image once, edit it in memory, and keep only what the detectors say of it."""
+
+    def work(some: Iterable[str]) -> list[_OfImage | Failure]:
+        return [_describe(path, detectors, edits, seed, max_pixels) for path in some]
+
+    kept, read, failures = [], [], []
+    # Edited images can be larger than the originals, which open_image itself holds to the limit.
+    with decode.pixel_limit(max(max_pixels, decode.MAX_PIXELS)):
+        for done, result in enumerate(engines.map_chunks(work, paths, jobs, chunk=1), start=1):
+            if isinstance(result, Failure):
+                failures.append(result)
+            else:
+                kept.append(result)
+                read.append(paths[done - 1])
+            if progress is not None:
+                progress("images", done, len(paths))
+    several = range(len(detectors) if kept else 0)
+    return Described(
+        read,
+        [np.concatenate([item.sources[number] for item in kept]) for number in several],
+        [np.stack([item.targets[number] for item in kept]) for number in several],
+        np.sum([item.seconds for item in kept], axis=0),
+        tuple(failures),
+    )
+
+
+def open_rgb(path: str, max_pixels: int) -> Image.Image:
+    """The image as edits and detectors get it: RGB, at most MOST_PIXELS. Raises ImageError."""
+    image = decode.open_image(path, max_pixels).image
+    if image.mode in _DEEP:
+        image = hashing.luminance(image)
+    try:
+        image = image.convert("RGB")
+    except ValueError as error:
+        raise HashError(f"images of mode {image.mode} have no RGB version") from error
+    pixels = image.width * image.height
+    if pixels > MOST_PIXELS:
+        scale = (MOST_PIXELS / pixels) ** 0.5
+        size = (max(1, int(image.width * scale)), max(1, int(image.height * scale)))
+        image = image.resize(size, Image.Resampling.LANCZOS)
+    return image
+
+
+def _describe(
+    path: str, detectors: Sequence[Detector], edits: Sequence[Edit], seed: int, max_pixels: int
+) -> _OfImage | Failure:
+    try:
+        image = open_rgb(path, max_pixels)
+    except ImageError as error:
+        return Failure(path, _stage(error), str(error))
+    seconds = np.zeros((len(detectors), 2))
+    sources: list[Rows] = []
+    for number, detector in enumerate(detectors):
+        rows, seconds[number, 0] = _timed(detector.describe_sources, [image])
+        sources.append(rows)
+    targets: list[list[Rows]] = [[] for _ in detectors]
+    lots = key(image, seed)
+    for start in range(0, len(edits), _EDITS_AT_ONCE):
+        edited = [edit.of(image, lots) for edit in edits[start : start + _EDITS_AT_ONCE]]
+        for number, detector in enumerate(detectors):
+            rows, spent = _timed(detector.describe_targets, edited)
+            targets[number].append(rows)
+            seconds[number, 1] += spent
+    return _OfImage(sources, [np.concatenate(rows) for rows in targets], seconds)
+
+
+def _timed(
+    describe: Callable[[Sequence[Image.Image]], Rows], images: Sequence[Image.Image]
+) -> tuple[Rows, float]:
+    """Rows, and the time that this thread was at work: others do not count."""
+    start = time.thread_time()
+    rows = describe(images)
+    return rows, time.thread_time() - start
+
+
+def _stage(error: ImageError) -> Stage:
+    if isinstance(error, HashError):
+        return Stage.HASH
+    return Stage.DECODE if isinstance(error, DecodeError) else Stage.READ

@@ -1,0 +1,150 @@
+"""Lists of labelled images in CSV files: pairs with a label, and images with an identity.
+
+Paths are relative to the directory of the list. Whatever a list holds that has no meaning is an
+InputError of one sentence, with the line.
+"""
+
+from __future__ import annotations
+
+import csv
+import os
+from dataclasses import dataclass
+from typing import Iterator, Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from memscan.errors import InputError
+
+_LABELS = {"1": True, "true": True, "0": False, "false": False}
+_SPLITS = {
+    **dict.fromkeys(("calibration", "val", "valid", "validation"), "calibration"),
+    **dict.fromkeys(("test", "report", "reported"), "reported"),
+    **dict.fromkeys(("train", "training", "ignore", "ignored"), "ignored"),
+}
+
+
+@dataclass(frozen=True)
+class Pair:
+    """Two images; ``right`` says that the first was made from the second, or shows the same."""
+
+    target: str
+    source: str
+    right: bool
+
+
+@dataclass(frozen=True)
+class Identified:
+    """An image, what it shows, and its half: "calibration", "reported", "ignored" or not given."""
+
+    path: str
+    identity: str
+    half: str | None
+
+
+def read_pairs(path: str) -> list[Pair]:
+    """The pairs of a file with the columns path_a, path_b and label (1 or 0). Raises InputError."""
+    folder = os.path.dirname(path)
+    pairs = []
+    for line, row in _rows(path, ("path_a", "path_b", "label")):
+        label = row["label"].strip().lower()
+        if label not in _LABELS:
+            raise InputError(f"{path}: line {line}: the label {row['label']!r} is neither 1 nor 0")
+        target, source = (_joined(path, line, folder, row[key]) for key in ("path_a", "path_b"))
+        pairs.append(Pair(target, source, _LABELS[label]))
+    return pairs
+
+
+def read_identities(path: str) -> list[Identified]:
+    """The images of a file with the columns path and id, and perhaps split. Raises InputError.
+
+    A split is calibration (or val), reported (or test) or ignored (or train).
+    """
+    folder = os.path.dirname(path)
+    images: dict[str, Identified] = {}
+    for line, row in _rows(path, ("path", "id")):
+        split = row.get("split")
+        if split is not None and split.strip().lower() not in _SPLITS:
+            raise InputError(
+                f"{path}: line {line}: the split {split!r} is none of calibration, reported, "
+                "ignored (or val, test, train)"
+            )
+        if not row["id"].strip():
+            raise InputError(f"{path}: line {line}: the id is empty")
+        image = _joined(path, line, folder, row["path"])
+        if image in images:
+            raise InputError(f"{path}: line {line}: {row['path']} was listed before")
+        half = None if split is None else _SPLITS[split.strip().lower()]
+        images[image] = Identified(image, row["id"].strip(), half)
+    return list(images.values())
+
+
+def halve(groups: npt.NDArray[np.int64], seed: int) -> npt.NDArray[np.bool_]:
+    """Which items are for calibration: about half, whole groups at a time, drawn by the seed.
+
+    ``groups`` (n,) says which items belong together. Each group, in a drawn order, goes to the
+    half with fewer items so far, the first to the reported half; so one group alone is reported.
+    """
+    sizes = np.bincount(groups)
+    order = np.random.default_rng([seed, 0x5917]).permutation(len(sizes))
+    calibrating = np.zeros(len(sizes), np.bool_)
+    calibration = reported = 0
+    for group in order.tolist():
+        if calibration < reported:
+            calibrating[group] = True
+            calibration += int(sizes[group])
+        else:
+            reported += int(sizes[group])
+    return calibrating[groups]
+
+
+def connected(left: Sequence[int], right: Sequence[int]) -> npt.NDArray[np.int64]:
+    """For each pair of images, the number of its group: pairs that share an image are in one."""
+    parents: dict[int, int] = {}
+
+    def root(node: int) -> int:
+        while parents.setdefault(node, node) != node:
+            parents[node] = parents[parents[node]]
+            node = parents[node]
+        return node
+
+    for one, other in zip(left, right):
+        parents[root(one)] = root(other)
+    numbers: dict[int, int] = {}
+    return np.array([numbers.setdefault(root(node), len(numbers)) for node in left], np.int64)
+
+
+def _rows(path: str, required: Sequence[str]) -> Iterator[tuple[int, dict[str, str]]]:
+    """The line number and the cells of each row, by the lower-case name of the column."""
+    try:
+        with open(path, encoding="utf-8-sig", errors="surrogateescape", newline="") as file:
+            table = csv.reader(file, strict=True)
+            names = [name.strip().lower() for name in next(table, [])]
+            missing = [name for name in required if names.count(name) != 1]
+            if missing:
+                raise InputError(
+                    f"{path}: the first line must name the columns {', '.join(required)}, "
+                    f"each once; {missing[0]} is not"
+                )
+            empty = True
+            for cells in table:
+                if cells:
+                    if len(cells) != len(names):
+                        raise InputError(
+                            f"{path}: line {table.line_num}: {len(cells)} cells, but "
+                            f"{len(names)} columns"
+                        )
+                    empty = False
+                    yield table.line_num, dict(zip(names, cells))
+            if empty:
+                raise InputError(f"{path}: there is no line below the first")
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read: {error.strerror}") from error
+    except (csv.Error, ValueError) as error:
+        raise InputError(f"{path}: is no CSV file: {error}") from error
+
+
+def _joined(path: str, line: int, folder: str, name: str) -> str:
+    if not name.strip() or "\0" in name:
+        raise InputError(f"{path}: line {line}: a path is empty or holds a null byte")
+    return os.path.join(folder, name)
