@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from memscan.errors import InputError
-from memscan.reports.names import inert
-from memscan.reports.wording import number
+from memscan.reports.names import file_uri, inert
+from memscan.reports.wording import expected, number
 
 if TYPE_CHECKING:
     import jinja2
@@ -35,14 +35,24 @@ def environment() -> jinja2.Environment:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    made.filters.update(inert=inert, number=number)
+    made.filters.update(inert=inert, uri=file_uri, number=number, expected=expected)
     return made
 
 
-def policy(css: str) -> str:
-    """The content security policy of a page with this style, embedded images and no script."""
-    digest = base64.b64encode(hashlib.sha256(css.encode("utf-8")).digest()).decode("ascii")
+def text(*names: str) -> str:
+    """The files of these names among the templates, one after another."""
+    return "".join((TEMPLATES / name).read_text(encoding="utf-8") for name in names)
+
+
+def policy(css: str, script: str | None = None) -> str:
+    """The content security policy of a page: this style, embedded images, at most one script."""
+    allowed = "" if script is None else f"script-src '{_source_hash(script)}'; "
     return (
-        f"default-src 'none'; img-src data:; style-src 'sha256-{digest}'; "
+        f"default-src 'none'; img-src data:; style-src '{_source_hash(css)}'; {allowed}"
         "base-uri 'none'; form-action 'none'"
     )
+
+
+def _source_hash(source: str) -> str:
+    digest = hashlib.sha256(source.encode("utf-8")).digest()
+    return "sha256-" + base64.b64encode(digest).decode("ascii")

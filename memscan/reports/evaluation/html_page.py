@@ -48,10 +48,7 @@ class Row(NamedTuple):
 def render(card: Scorecard, style: Style) -> str:
     """The whole scorecard with the style's pictures."""
     environment = templating.environment()
-    css = "".join(
-        (templating.TEMPLATES / name).read_text(encoding="utf-8")
-        for name in ("page.css", "evaluation.css")
-    )
+    css = templating.text("page.css", "evaluation.css")
     return environment.get_template("evaluation.html").render(
         card=card,
         css=css,
