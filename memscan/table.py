@@ -36,7 +36,7 @@ class HashTable:
     def chosen(self, rows: npt.NDArray[np.bool_]) -> HashTable:
         """The table of some rows."""
         paths = [self.paths[row] for row in np.flatnonzero(rows).tolist()]
-        views = self.views[rows] if self.view_names else self.views
+        views = self.views[rows] if len(self.views) else self.views
         return HashTable(
             paths, self.hashes[rows], self.low_information[rows], views, self.view_names
         )

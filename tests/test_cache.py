@@ -382,6 +382,30 @@ def test_a_killed_scan_goes_on_where_it_stopped(tmp_path: Path) -> None:
     assert sum(Cache(str(tmp_path / "cache")).usage().images.values()) == 61
 
 
+@pytest.mark.skipif(sqlite3.sqlite_version_info < (3, 35), reason="SQLite cannot drop a column")
+def test_a_cache_from_before_there_were_views_is_taken_over(
+    train: Path, decoded: list[str]
+) -> None:
+    scan(Cache("cache"))
+    connection = sqlite3.connect("cache/hashes.sqlite")
+    connection.execute("ALTER TABLE images DROP COLUMN views")
+    connection.execute("PRAGMA user_version = 1")
+    connection.commit()
+    connection.close()
+    decoded.clear()
+    with Cache("cache") as cache:
+        warm = scan(cache)
+        assert cache.trouble is None
+    assert decoded == ["target.png"]  # whose views were lost with the column
+    assert warm == scan()
+    decoded.clear()
+    detect("target.png", "train", recursive=True, cache=Cache("cache"), views="training")
+    assert len(decoded) == 12  # the target's views are the same as for a plain scan
+    decoded.clear()
+    detect("target.png", "train", recursive=True, cache=Cache("cache"), views="training")
+    assert decoded == []
+
+
 class TestCommands:
     @pytest.fixture(autouse=True)
     def filled(self, train: Path) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from memscan import Cache, intake
+from memscan import Cache, intake, views
 from memscan.crew import Crew, WorkerError
 from memscan.intake import Intake
 from memscan.records import Failure, Stage
@@ -34,14 +34,21 @@ def assert_equal(one: Any, other: Any) -> None:
     assert table.paths == other_table.paths
     assert np.array_equal(table.hashes, other_table.hashes)
     assert np.array_equal(table.low_information, other_table.low_information)
+    assert np.array_equal(table.views, other_table.views)
     assert failures == other_failures
 
 
 @pytest.mark.parametrize("fast", [False, True])
+@pytest.mark.parametrize("view_set", [views.NONE, views.of_source("training")])
 def test_processes_give_what_threads_give(
-    paths: list[str], fast: bool, monkeypatch: pytest.MonkeyPatch
+    paths: list[str], fast: bool, view_set: views.ViewSet, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    by_threads = Intake(max_pixels=1_000_000, jobs=2).hash_files(paths, "", fast=fast)
+    def hashed() -> Any:
+        scan = Intake(max_pixels=1_000_000, jobs=2)
+        return scan.hash_files(paths, "", fast=fast, view_set=view_set)
+
+    by_threads = hashed()
+    assert by_threads[0].views.shape == (len(paths) - 4, len(view_set.names))
     assert [failure.stage for failure in by_threads[1]] == [
         Stage.DECODE,
         Stage.DECODE,
@@ -57,7 +64,7 @@ def test_processes_give_what_threads_give(
         return ask(self, request)
 
     monkeypatch.setattr(Crew, "ask", noted)
-    assert_equal(Intake(max_pixels=1_000_000, jobs=2).hash_files(paths, "", fast=fast), by_threads)
+    assert_equal(hashed(), by_threads)
     assert len(asked) == 2  # chunks of 32
 
 
