@@ -13,7 +13,7 @@ import os
 import sqlite3
 import struct
 import time
-from typing import Iterable, Iterator, NamedTuple, Sequence
+from typing import Iterator, NamedTuple, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -99,7 +99,7 @@ class Cache:
         )
         with self._guarded("read"):
             if self._connection is not None:
-                for directory, (names, rows) in _by_directory(paths).items():
+                for directory, (names, rows) in cache_file.by_directory(paths).items():
                     self._find_in(directory, names, rows, paths, encoder, max_pixels, found)
         return found
 
@@ -107,7 +107,7 @@ class Cache:
         """Remember an image whose file had this stamp, a settled one, before it was read."""
         if self._connection is None:
             return
-        directory, name = _split(path)
+        directory, name = cache_file.split(path)
         if not self._pending:
             self._pending_since = time.monotonic()
         views = struct.pack(f"<{len(image.views)}Q", *image.views)
@@ -129,7 +129,9 @@ class Cache:
                 }
                 directories = {row.directory for row in pending}
                 directory_ids = {
-                    x: cache_file.number_of(connection, "directories", "path", _real_bytes(x))
+                    x: cache_file.number_of(
+                        connection, "directories", "path", cache_file.real_bytes(x)
+                    )
                     for x in directories
                 }
                 connection.executemany(
@@ -215,7 +217,7 @@ class Cache:
             "FROM images "
             "WHERE encoder = (SELECT id FROM encoders WHERE fingerprint = ?) "
             "AND directory = (SELECT id FROM directories WHERE path = ?) ORDER BY name",
-            (encoder, _real_bytes(directory)),
+            (encoder, cache_file.real_bytes(directory)),
         )
         view_bytes = 8 * found.views.shape[1]
         entry = next(kept, None)
@@ -272,30 +274,6 @@ class Cache:
 
     def _files(self) -> list[str]:
         return [self.path + suffix for suffix in ("", "-wal", "-shm", "-journal")]
-
-
-def _split(path: str) -> tuple[str, str]:
-    """The directory, with its separator, and the name."""
-    cut = path.rfind(os.sep) + 1
-    return path[:cut], path[cut:]
-
-
-def _real_bytes(directory: str) -> bytes:
-    return os.fsencode(os.path.realpath(directory))
-
-
-def _by_directory(paths: Iterable[str]) -> dict[str, tuple[list[bytes], list[int]]]:
-    """The files of each directory in the bytewise order of their names: names and positions."""
-    groups: dict[str, tuple[list[bytes], list[int]]] = {}
-    for row, path in enumerate(paths):
-        directory, name = _split(path)
-        names, rows = groups.setdefault(directory, ([], []))
-        names.append(os.fsencode(name))
-        rows.append(row)
-    for directory, (names, rows) in groups.items():
-        order = sorted(range(len(names)), key=names.__getitem__)
-        groups[directory] = ([names[i] for i in order], [rows[i] for i in order])
-    return groups
 
 
 def _signed(word: int) -> int:

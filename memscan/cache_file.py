@@ -6,7 +6,9 @@ With cache.py, the only importer of sqlite3.
 from __future__ import annotations
 
 import contextlib
+import os
 import sqlite3
+from typing import Iterable
 
 from memscan.errors import InputError
 
@@ -88,3 +90,28 @@ def number_of(connection: sqlite3.Connection, table: str, column: str, value: ob
     connection.execute(f"INSERT OR IGNORE INTO {table} ({column}) VALUES (?)", (value,))
     row = connection.execute(f"SELECT id FROM {table} WHERE {column} = ?", (value,)).fetchone()
     return int(row[0])
+
+
+def split(path: str) -> tuple[str, str]:
+    """The directory, with its separator, and the name."""
+    cut = path.rfind(os.sep) + 1
+    return path[:cut], path[cut:]
+
+
+def real_bytes(directory: str) -> bytes:
+    """The bytes of a directory's path, links resolved."""
+    return os.fsencode(os.path.realpath(directory))
+
+
+def by_directory(paths: Iterable[str]) -> dict[str, tuple[list[bytes], list[int]]]:
+    """The files of each directory in the bytewise order of their names: names and positions."""
+    groups: dict[str, tuple[list[bytes], list[int]]] = {}
+    for row, path in enumerate(paths):
+        directory, name = split(path)
+        names, rows = groups.setdefault(directory, ([], []))
+        names.append(os.fsencode(name))
+        rows.append(row)
+    for directory, (names, rows) in groups.items():
+        order = sorted(range(len(names)), key=names.__getitem__)
+        groups[directory] = ([names[i] for i in order], [rows[i] for i in order])
+    return groups

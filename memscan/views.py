@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from memscan import hashing, resampling
+from memscan import borders, hashing, resampling
 from memscan.errors import InputError
 from memscan.evidence import detail
 
@@ -33,10 +33,6 @@ _LEAST_CROP = 0.72  # of each side: a step beyond three quarters, which is then 
 _CORNERS = {0.95: 3, 0.9: 5}  # the side of an off-centre crop, and its places along each side
 
 _ORIENTATION = 0x0112  # the EXIF tag
-_BORDER_SIDE = 512  # pixels: larger images are reduced before their border is looked for
-_BORDER_CONTRAST = 12  # grey levels, 2nd to 98th percentile, within a line of a plain border
-_BORDER_STEP = 6  # grey levels by which neighbouring lines of a border may differ
-_LEAST_BORDER, _MOST_BORDER = 0.01, 0.4  # of a side
 
 Coefficients = npt.NDArray[np.float64]
 
@@ -71,9 +67,6 @@ class Window(NamedTuple):
     upper: float
     right: float
     lower: float
-
-
-_WHOLE = Window(0.0, 0.0, 1.0, 1.0)
 
 
 class ViewSet(NamedTuple):
@@ -173,7 +166,7 @@ def material(image: Image.Image, grey: Image.Image, views: ViewSet) -> Material:
     if SQUARE in views.names:
         fine = np.asarray(grey.resize((FINE_SIDE, FINE_SIDE), Image.Resampling.BOX))
     if TRIMMED in views.names:
-        box = content_box(grey)
+        box = borders.content_box(grey)
         if box is not None:
             trimmed = resampling.reduce(grey.crop(box))
     turn = _BY_ORIENTATION.get(image.getexif().get(_ORIENTATION, 1), "full") if views.names else ""
@@ -240,52 +233,13 @@ def draw(image: Image.Image, name: str) -> Image.Image:
     if name == UPRIGHT:
         return draw(image, _BY_ORIENTATION.get(image.getexif().get(_ORIENTATION, 1), "full"))
     if name.startswith(TRIMMED):
-        box = content_box(hashing.luminance(image))
+        box = borders.content_box(hashing.luminance(image))
         return draw(image.crop(box) if box else image, name[len(TRIMMED) + 2 :])
     if name in TURNS:
         return _turn(image, *TURNS[name])
     window = _square(image.width, image.height) if name == SQUARE else _WINDOWS[name]
     sides = (image.width, image.height) * 2
     return image.crop(tuple(round(share * side) for share, side in zip(window, sides)))  # type: ignore[arg-type]
-
-
-def content_box(grey: Image.Image) -> tuple[int, int, int, int] | None:
-    """The part of an image inside its plain border or letterbox bars; None if it has neither.
-
-    A border is a run of lines from an edge of which none has contrast and none differs much from
-    the one before. Sides without one keep their edge.
-    """
-    scale = max(1, max(grey.size) // _BORDER_SIDE)
-    pixels = np.asarray(grey.reduce(scale))
-    upper, lower = _content(pixels)
-    left, right = _content(pixels[upper:lower].T)
-    height, width = pixels.shape
-    if (left, upper, right, lower) == (0, 0, width, height):
-        return None
-    return (
-        left * scale,
-        upper * scale,
-        grey.width if right == width else right * scale,
-        grey.height if lower == height else lower * scale,
-    )
-
-
-def _content(lines: npt.NDArray[np.uint8]) -> tuple[int, int]:
-    """The first line of an image after a border, and the first one of the border after it."""
-    count = len(lines)
-    least, most = math.ceil(_LEAST_BORDER * count), int(_MOST_BORDER * count)
-    ends = [_border(lines[:most]), _border(lines[::-1][:most])]
-    before, after = (end if least <= end < most else 0 for end in ends)
-    return before, count - after
-
-
-def _border(lines: npt.NDArray[np.uint8]) -> int:
-    """How many lines from the first one on are plain."""
-    if lines.size == 0:
-        return 0
-    low, middle, high = np.percentile(lines, (2, 50, 98), axis=1)
-    plain = (high - low < _BORDER_CONTRAST) & (abs(middle - middle[0]) <= _BORDER_STEP)
-    return len(lines) if plain.all() else int(plain.argmin())
 
 
 def _turn(

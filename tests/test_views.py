@@ -7,7 +7,7 @@ import numpy.typing as npt
 import pytest
 from PIL import Image, ImageOps
 
-from memscan import hashing, resampling, views
+from memscan import borders, hashing, resampling, views
 from memscan.errors import InputError
 from tests.drawing import picture
 
@@ -117,7 +117,7 @@ def framed(image: Image.Image, colour: str, width: int, height: int) -> Image.Im
 def test_a_border_is_taken_off(colour: str, width: int, height: int) -> None:
     image = picture(5, (400, 300))
     bordered = framed(image, colour, width, height)
-    box = views.content_box(hashing.luminance(bordered))
+    box = borders.content_box(hashing.luminance(bordered))
     assert box == (width, height, width + 400, height + 300)
     found = hashed(bordered, views.of_target("thorough"))
     assert bits(found["without its border"], plain_hash(image)) <= 2
@@ -128,14 +128,14 @@ def test_a_border_is_taken_off(colour: str, width: int, height: int) -> None:
 
 def test_a_large_image_loses_its_border_to_the_pixel_of_its_reduction() -> None:
     bordered = framed(picture(6, (1800, 1200)), "white", 100, 100)
-    box = views.content_box(hashing.luminance(bordered))
+    box = borders.content_box(hashing.luminance(bordered))
     assert box is not None
     assert max(abs(a - b) for a, b in zip(box, (100, 100, 1900, 1300))) <= 4
 
 
 def test_an_image_without_a_border_keeps_its_edges() -> None:
     image = picture(7, (400, 300))
-    assert views.content_box(hashing.luminance(image)) is None
+    assert borders.content_box(hashing.luminance(image)) is None
     found = hashed(image, views.of_target("thorough"))
     assert found["without its border"] == plain_hash(image)
 
