@@ -131,14 +131,16 @@ def test_views_of_sources(
 def test_hints(race: Race, photographs: Photographs, megapixels: float) -> None:
     """A plain scan, all files new, with and without the views of its targets."""
     paths = photographs(megapixels)
+    half = len(paths) // 2
+    targets, sources = paths[:half], paths[half:]
 
     def without() -> None:
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr("memscan.detection.of_target", lambda level: views.NONE)
-            detect(paths[:60], paths[60:])
+            detect(targets, sources)
 
     name = f"a plain scan with hints, {megapixels} MP, against one without"
-    judge(race.ratio(name, without, lambda: detect(paths[:60], paths[60:])), 1 / 1.1)
+    judge(race.ratio(name, without, lambda: detect(targets, sources)), 1 / 1.1)
 
 
 def seconds(command: list[str], *arguments: str) -> float:
