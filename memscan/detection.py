@@ -180,12 +180,11 @@ def _named(listings: Sequence[Listing], failures: Sequence[Failure]) -> tuple[Fa
 def _most_copied(findings: Sequence[Finding], sources: HashTable) -> tuple[CopiedSource, ...]:
     """The sources that targets copy, those copied by most first, then by path."""
     targets: dict[str, list[str]] = {}
-    hashes: dict[str, int] = {}
     for finding in findings:
         if finding.is_copy:
-            match = finding.matches[0]
-            targets.setdefault(match.source, []).append(finding.target)
-            hashes[match.source] = match.hash
+            targets.setdefault(finding.matches[0].source, []).append(finding.target)
+    rows = {path: row for row, path in enumerate(sources.paths) if path in targets}
+    hashes = {path: int(sources.hashes[row]) for path, row in rows.items()}
     copied = np.unique(np.array(list(hashes.values()), np.uint64))
     same = dict(zip(copied.tolist(), _count_each(copied, sources).tolist()))
     ranked = sorted(targets, key=lambda path: (-len(targets[path]), os.fsencode(path)))

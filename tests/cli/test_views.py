@@ -86,6 +86,15 @@ def test_a_baseline_knows_a_copy_by_its_source_whatever_the_view() -> None:
     assert run(DETECT, *SCAN, "copies/mirrored.png", *scan[4:], "--fail-on", "review").returncode
 
 
+def test_a_source_is_ranked_by_its_own_hash_whatever_the_view() -> None:
+    done = run(DETECT, *SCAN, "copies", "--views", "thorough", "--format", "json")
+    report = json.loads(done.stdout)
+    (copied,) = report["copied"]
+    whole = run(DETECT, *SCAN, "training_data/class_A/img_0.png", "--format", "json").stdout
+    assert copied["hash"] == json.loads(whole)["findings"][0]["hash"]
+    assert (copied["same_hash"], len(copied["targets"])) == (1, 4)
+
+
 def test_fast_finds_the_same(work: Path) -> None:
     for seed in range(6):
         picture(seed, (900, 700)).save(f"training_data/large_{seed}.jpg", quality=95)
