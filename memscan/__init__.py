@@ -12,6 +12,7 @@ import importlib
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from memscan.baseline import Accepted, Baseline
     from memscan.cache import Cache
     from memscan.detection import detect, hash_image
     from memscan.duplication import duplicates
@@ -26,9 +27,15 @@ if TYPE_CHECKING:
     )
     from memscan.groups import DuplicateGroup, DuplicateReport, Member
     from memscan.records import (
+        Basis,
+        Chance,
+        CopiedSource,
+        CurvePoint,
         Failure,
         Finding,
+        Holdout,
         Match,
+        Options,
         Reason,
         Report,
         Source,
@@ -41,18 +48,26 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 __all__ = [
+    "Accepted",
+    "Baseline",
+    "Basis",
     "Cache",
+    "Chance",
+    "CopiedSource",
+    "CurvePoint",
     "DecodeError",
     "DuplicateGroup",
     "DuplicateReport",
     "Failure",
     "Finding",
     "HashError",
+    "Holdout",
     "ImageError",
     "InputError",
     "Match",
     "Member",
     "MemscanError",
+    "Options",
     "OutputError",
     "ReadError",
     "Reason",
@@ -68,6 +83,8 @@ __all__ = [
 ]
 
 _ROOMS = {
+    "Accepted": "baseline",
+    "Baseline": "baseline",
     "Cache": "cache",
     "DuplicateGroup": "groups",
     "DuplicateReport": "groups",
