@@ -254,6 +254,7 @@ def test_a_copied_image_names_its_targets(visit: Visit) -> None:
     assert row.count() == 1
     assert "2 source images have this very hash." in row.inner_text()
     row.locator("summary").click()
+    row.locator("ul li").last.wait_for()  # the list is made when the browser tells of the opening
     assert row.locator("ul li").count() == 3
     tab.fill("#text", "image_0")
     row.locator("ul button").first.click()
