@@ -69,6 +69,12 @@ def nearest(
         for line in np.flatnonzero(least <= radius).tolist():
             within[row + line] += np.count_nonzero(found[line] <= radius)
         # Strictly closer only: a later source never displaces an earlier one at its distance.
+        if count == 1:
+            lines = np.flatnonzero(least < worst[rows])
+            if len(lines):
+                positions[row + lines, 0] = found[lines].argmin(axis=1) + start
+                closest[row + lines, 0] = worst[row + lines] = least[lines]
+            continue
         for line in np.flatnonzero(least < worst[rows]).tolist():
             better = np.flatnonzero(found[line] < worst[row + line])
             merged = np.concatenate([closest[row + line], found[line, better]])

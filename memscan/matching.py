@@ -65,6 +65,9 @@ def nearest(
         names,
         within,
     )
+    if count == 1:
+        _take_closest(positions.reshape(-1, len(targets)), distances, best)
+        return best
     ranks = np.repeat(np.arange(len(names)), count)
     for row in range(len(targets)):
         candidates, bits = positions[:, :, row].ravel(), distances[:, :, row].ravel()
@@ -76,3 +79,17 @@ def nearest(
         best.distances[row, : len(order)] = bits[order]
         best.views[row, : len(order)] = ranks[order]
     return best
+
+
+def _take_closest(positions: Positions, distances: Distances, best: Matches) -> None:
+    """Fill in the one closest source of each target; ``positions`` has shape (views, M)."""
+    ranks = np.arange(len(positions))[:, None]
+    # One number for each candidate, in the order of distance, position and view; none comes last.
+    keys = distances.reshape(positions.shape).astype(np.int64) << 52
+    keys |= np.maximum(positions, 0) << 12
+    keys |= ranks
+    closest = keys.argmin(axis=0)
+    columns = np.arange(positions.shape[1])
+    best.positions[:, 0] = positions[closest, columns]
+    best.distances[:, 0] = distances.reshape(positions.shape)[closest, columns]
+    best.views[:, 0] = closest
