@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from memscan import borders, hashing, resampling
+from memscan import borders, hashing, resampling, turns
 from memscan.errors import InputError
 from memscan.evidence import detail
 
@@ -32,31 +32,9 @@ _STEP = 1.03
 _LEAST_CROP = 0.72  # of each side: a step beyond three quarters, which is then between two
 _CORNERS = {0.95: 3, 0.9: 5}  # the side of an off-centre crop, and its places along each side
 
-_ORIENTATION = 0x0112  # the EXIF tag
 
 Coefficients = npt.NDArray[np.float64]
 
-# Each turn as (transposed first, then flipped left to right, then upside down), in the order in
-# which equally close matches are told.
-TURNS = {
-    "full": (False, False, False),
-    "mirrored": (False, True, False),
-    "turned by 180": (False, True, True),
-    "mirrored, turned by 180": (False, False, True),
-    "turned by 90": (True, False, True),
-    "turned by 270": (True, True, False),
-    "mirrored, turned by 90": (True, False, False),
-    "mirrored, turned by 270": (True, True, True),
-}
-_BY_ORIENTATION = {
-    2: "mirrored",
-    3: "turned by 180",
-    4: "mirrored, turned by 180",
-    5: "mirrored, turned by 90",
-    6: "turned by 270",
-    7: "mirrored, turned by 270",
-    8: "turned by 90",
-}
 UPRIGHT, SQUARE, TRIMMED = "upright", "square", "without its border"
 
 
@@ -102,7 +80,7 @@ def _off_centre() -> dict[str, Window]:
 _CROPS = _crops()
 _OFF_CENTRE = _off_centre()
 _WINDOWS = {**_CROPS, **_OFF_CENTRE}
-_TURNED = tuple(TURNS)[1:]
+_TURNED = tuple(turns.TURNS)[1:]
 
 NONE = ViewSet("", ())
 _SOURCES = {
@@ -169,8 +147,7 @@ def material(image: Image.Image, grey: Image.Image, views: ViewSet) -> Material:
         box = borders.content_box(grey)
         if box is not None:
             trimmed = resampling.reduce(grey.crop(box))
-    turn = _BY_ORIENTATION.get(image.getexif().get(_ORIENTATION, 1), "full") if views.names else ""
-    return Material(fine, trimmed, _square(image.width, image.height), turn)
+    return Material(fine, trimmed, _square(image.width, image.height), turns.upright(image))
 
 
 def hashes(
@@ -187,18 +164,18 @@ def hashes(
     """
     columns = np.repeat(full_hashes[:, None], len(views.names), axis=1)
     trimmed = _transforms([one.trimmed for one in materials], full)
-    turns = np.array([one.upright for one in materials])
+    asked = np.array([one.upright for one in materials])
     made: dict[str, Coefficients] = {}
     for name in views.names:
-        if name in TURNS:
-            made[name] = turned(full, name)
+        if name in turns.TURNS:
+            made[name] = turns.turned(full, name)
         elif name.startswith(TRIMMED):
             turn = name[len(TRIMMED) + 2 :]
-            made[name] = turned(trimmed, turn) if turn else trimmed
+            made[name] = turns.turned(trimmed, turn) if turn else trimmed
         elif name == UPRIGHT:
             upright = full.copy()
-            for turn in set(turns.tolist()) - {"full"}:
-                upright[turns == turn] = turned(full[turns == turn], turn)
+            for turn in set(asked.tolist()) - {"full"}:
+                upright[asked == turn] = turns.turned(full[asked == turn], turn)
             made[name] = upright
     if SQUARE in views.names:
         fine = np.stack([one.fine for one in materials if one.fine is not None]).astype(np.float64)
@@ -214,46 +191,20 @@ def hashes(
     return columns
 
 
-def turned(coefficients: Coefficients, turn: str) -> Coefficients:
-    """The transforms, of shape (n, 8, 8), of images turned as :data:`TURNS` says."""
-    transposed, left_to_right, upside_down = TURNS[turn]
-    result = coefficients.swapaxes(1, 2) if transposed else coefficients
-    signs = (-1.0) ** np.arange(8)
-    if left_to_right:
-        result = result * signs
-    if upside_down:
-        result = result * signs[:, None]
-    return result
-
-
 def draw(image: Image.Image, name: str) -> Image.Image:
     """The image as the view of this name shows it, in its own mode and without any reduction."""
     if name in ("", "full"):
         return image
     if name == UPRIGHT:
-        return draw(image, _BY_ORIENTATION.get(image.getexif().get(_ORIENTATION, 1), "full"))
+        return turns.draw(image, turns.upright(image))
     if name.startswith(TRIMMED):
         box = borders.content_box(hashing.luminance(image))
         return draw(image.crop(box) if box else image, name[len(TRIMMED) + 2 :])
-    if name in TURNS:
-        return _turn(image, *TURNS[name])
+    if name in turns.TURNS:
+        return turns.draw(image, name)
     window = _square(image.width, image.height) if name == SQUARE else _WINDOWS[name]
     sides = (image.width, image.height) * 2
     return image.crop(tuple(round(share * side) for share, side in zip(window, sides)))  # type: ignore[arg-type]
-
-
-def _turn(
-    image: Image.Image, transposed: bool, left_to_right: bool, upside_down: bool
-) -> Image.Image:
-    steps = (
-        (transposed, Image.Transpose.TRANSPOSE),
-        (left_to_right, Image.Transpose.FLIP_LEFT_RIGHT),
-        (upside_down, Image.Transpose.FLIP_TOP_BOTTOM),
-    )
-    for wanted, step in steps:
-        if wanted:
-            image = image.transpose(step)
-    return image
 
 
 def _square(width: int, height: int) -> Window:
