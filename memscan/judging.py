@@ -31,7 +31,7 @@ near-duplicates of its closest match: ten, and 40 times the share of unrelated p
 
 # Seconds that a source costs when its hash is known, that a target costs, and that a comparison
 # does; they decide how many views a plain scan can look at in passing.
-_LOADING, _HASHING, _COMPARING, _HINT_SHARE = 5e-6, 2e-3, 5e-10, 0.1
+_LOADING, _HASHING, _COMPARING, _HINT_SHARE = 5e-6, 2e-3, 1e-9, 0.1
 
 _SAMPLE = 1 << 15
 """Sources that the distances of a target are counted over for its chance level."""

@@ -108,7 +108,11 @@ _LEVELS = ("identical", "near-duplicate", "review")
 @options.no_cache
 @options.cache_dir
 @click.option("--quiet", is_flag=True, help="Print the report only if it needs attention.")
-@click.option("--verbose", is_flag=True, help="Name each source image that cannot be read.")
+@click.option(
+    "--verbose",
+    is_flag=True,
+    help="Name each source image that cannot be read, and show chance levels.",
+)
 @options.no_progress
 @click.version_option(__version__, prog_name="memscan", message="%(prog)s %(version)s")
 def command(
