@@ -160,9 +160,7 @@ def test_shipped_photographs_hash_as_by_metas_code() -> None:
     "MEMSCAN_PDQ_IMAGES" not in os.environ,
     reason="MEMSCAN_PDQ_IMAGES names no folder with the test images of facebook/ThreatExchange",
 )
-@pytest.mark.parametrize(
-    ("published", "tolerance"), [(PUBLISHED, 0), (PUBLISHED_EARLY, TOLERANCE)]
-)
+@pytest.mark.parametrize(("published", "tolerance"), [(PUBLISHED, 0), (PUBLISHED_EARLY, TOLERANCE)])
 def test_metas_images_have_the_published_hashes(published: dict[str, str], tolerance: int) -> None:
     paths = {path.stem: path for path in Path(os.environ["MEMSCAN_PDQ_IMAGES"]).rglob("*.jpg")}
     for name, text in published.items():
