@@ -22,7 +22,6 @@ _MOST_CHARACTERS = 1 << 26
 
 _KEYS_IN_ORDER = ("source_hash", "distance", "target_hash", "note")
 _KEYS = set(_KEYS_IN_ORDER)
-_HASH = re.compile(r"[0-9a-f]{16}")
 
 
 @dataclass(frozen=True)
@@ -46,19 +45,26 @@ class Accepted:
 
 @dataclass(frozen=True)
 class Baseline:
-    """The entries of a baseline file, and its path as given."""
+    """The entries of a baseline file, its path as given, and the hash that they were made with."""
 
     path: str
     entries: tuple[Accepted, ...] = ()
+    hash: str = "phash"
+    hash_bits: int = 64
 
     @classmethod
-    def read(cls, path: str) -> Baseline:
+    def read(cls, path: str, hash: str = "phash", hash_bits: int = 64) -> Baseline:
         """The baseline in a file. Raises InputError that says what is wrong with it."""
-        entries = _document(path).get("accepted")
+        document = _document(path)
+        made_with = document.get("hash", "phash")
+        if made_with != hash:
+            raise InputError(f"{path}: a baseline made with --hash {made_with}, not {hash}")
+        entries = document.get("accepted")
         if not isinstance(entries, list):
             raise InputError(f"{path}: a broken baseline: 'accepted' must be a list")
         numbered = enumerate(entries, start=1)
-        return cls(path, tuple(_entry(path, number, entry) for number, entry in numbered))
+        accepted = (_entry(path, number, entry, hash_bits) for number, entry in numbered)
+        return cls(path, tuple(accepted), hash, hash_bits)
 
     def accept(self, findings: Iterable[Finding]) -> tuple[Finding, ...]:
         """The findings, marked as accepted where entries cover every source that supports them.
@@ -98,20 +104,25 @@ class Baseline:
 
         known = {pair(entry): entry for entry in more}
         known.update((pair(entry), entry) for entry in self.entries)
-        return Baseline(self.path, tuple(known.values()))
+        return dataclasses.replace(self, entries=tuple(known.values()))
 
     def text(self) -> str:
         """What the file holds, in an order that makes changes easy to see."""
+        digits = self.hash_bits // 4
         accepted = [
             {
-                "source_hash": f"{entry.source_hash:016x}",
+                "source_hash": f"{entry.source_hash:0{digits}x}",
                 "distance": entry.distance,
-                "target_hash": "any" if entry.target_hash is None else f"{entry.target_hash:016x}",
+                "target_hash": (
+                    "any" if entry.target_hash is None else f"{entry.target_hash:0{digits}x}"
+                ),
                 "note": entry.note,
             }
             for entry in sorted(self.entries, key=_place)
         ]
-        return json.dumps({"baseline_version": VERSION, "accepted": accepted}, indent=2) + "\n"
+        made_with = {} if self.hash == "phash" else {"hash": self.hash}
+        document = {"baseline_version": VERSION, **made_with, "accepted": accepted}
+        return json.dumps(document, indent=2) + "\n"
 
 
 def _document(path: str) -> dict[str, Any]:
@@ -139,22 +150,24 @@ def _document(path: str) -> dict[str, Any]:
     return document
 
 
-def _entry(path: str, number: int, entry: Any) -> Accepted:
+def _entry(path: str, number: int, entry: Any, bits: int) -> Accepted:
     def broken(what: str) -> InputError:
         return InputError(f"{path}: a broken baseline: entry {number} {what}")
 
     if not isinstance(entry, dict) or not _KEYS - {"note"} <= set(entry) <= _KEYS:
         raise broken(f"must have the keys {', '.join(_KEYS_IN_ORDER)}")
     distance, note = entry["distance"], entry.get("note", "")
-    if not isinstance(distance, int) or isinstance(distance, bool) or not 0 <= distance <= 64:
-        raise broken("has a distance that is no whole number from 0 to 64")
+    if not isinstance(distance, int) or isinstance(distance, bool) or not 0 <= distance <= bits:
+        raise broken(f"has a distance that is no whole number from 0 to {bits}")
     if not isinstance(note, str):
         raise broken("has a note that is no text")
     hashes = entry["source_hash"], entry["target_hash"]
-    if not all(isinstance(hash, str) for hash in hashes) or not _HASH.fullmatch(hashes[0]):
-        raise broken("has a source_hash that is not 16 hexadecimal digits in lower case")
-    if hashes[1] != "any" and not _HASH.fullmatch(hashes[1]):
-        raise broken("has a target_hash that is neither 'any' nor 16 hexadecimal digits")
+    digits = bits // 4
+    is_hash = re.compile(f"[0-9a-f]{{{digits}}}").fullmatch
+    if not all(isinstance(hash, str) for hash in hashes) or not is_hash(hashes[0]):
+        raise broken(f"has a source_hash that is not {digits} hexadecimal digits in lower case")
+    if hashes[1] != "any" and not is_hash(hashes[1]):
+        raise broken(f"has a target_hash that is neither 'any' nor {digits} hexadecimal digits")
     target = None if hashes[1] == "any" else int(hashes[1], 16)
     return Accepted(int(hashes[0], 16), distance, target, note)
 

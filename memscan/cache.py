@@ -46,12 +46,16 @@ class _Row(NamedTuple):
 
 
 class Known(NamedTuple):
-    """What the cache knows about N paths: arrays of N rows; unknown rows are zero."""
+    """What the cache knows about N paths: arrays of N rows; unknown rows are zero.
+
+    ``first`` is the first word of each hash, ``rest`` holds the others, those of other views, and
+    the quality if there is one.
+    """
 
     known: npt.NDArray[np.bool_]
-    hashes: npt.NDArray[np.uint64]
+    first: npt.NDArray[np.uint64]
     low_information: npt.NDArray[np.bool_]
-    views: npt.NDArray[np.uint64]
+    rest: npt.NDArray[np.uint64]
 
 
 class Usage(NamedTuple):
@@ -87,15 +91,16 @@ class Cache:
     def __exit__(self, *error: object) -> None:
         self.close()
 
-    def find(
-        self, paths: Sequence[str], encoder: str, max_pixels: int, view_count: int = 0
-    ) -> Known:
-        """Look up files by path and stamp; images of more than ``max_pixels`` are unknown."""
+    def find(self, paths: Sequence[str], encoder: str, max_pixels: int, rest: int = 0) -> Known:
+        """Look up files by path and stamp; images of more than ``max_pixels`` are unknown.
+
+        ``rest`` is the number of words that are kept of an image besides the first one.
+        """
         found = Known(
             np.zeros(len(paths), np.bool_),
             np.zeros(len(paths), np.uint64),
             np.zeros(len(paths), np.bool_),
-            np.zeros((len(paths), view_count), np.uint64),
+            np.zeros((len(paths), rest), np.uint64),
         )
         with self._guarded("read"):
             if self._connection is not None:
@@ -110,8 +115,9 @@ class Cache:
         directory, name = cache_file.split(path)
         if not self._pending:
             self._pending_since = time.monotonic()
-        views = struct.pack(f"<{len(image.views)}Q", *image.views)
-        values = (_signed(image.hash), int(image.low_information), image.pixels, views)
+        rest = rest_of(image)
+        packed = struct.pack(f"<{len(rest)}Q", *rest)
+        values = (_signed(image.words[0]), int(image.low_information), image.pixels, packed)
         self._pending.append(_Row(encoder, directory, os.fsencode(name), *stamp, *values))
         late = time.monotonic() - self._pending_since > _BATCH_SECONDS
         if late or len(self._pending) >= _BATCH:
@@ -219,20 +225,20 @@ class Cache:
             "AND directory = (SELECT id FROM directories WHERE path = ?) ORDER BY name",
             (encoder, cache_file.real_bytes(directory)),
         )
-        view_bytes = 8 * found.views.shape[1]
+        rest_bytes = 8 * found.rest.shape[1]
         entry = next(kept, None)
         for name, row in zip(names, rows):
             while entry is not None and entry[0] < name:
                 entry = next(kept, None)
             if entry is None:
                 return
-            is_whole = entry[7] <= max_pixels and len(entry[8]) == view_bytes
+            is_whole = entry[7] <= max_pixels and len(entry[8]) == rest_bytes
             if entry[0] == name and is_whole and is_same(paths[row], entry):
                 found.known[row] = True
-                found.hashes[row] = entry[5] & 0xFFFFFFFFFFFFFFFF
+                found.first[row] = entry[5] & 0xFFFFFFFFFFFFFFFF
                 found.low_information[row] = entry[6]
-                if view_bytes:
-                    found.views[row] = np.frombuffer(entry[8], "<u8")
+                if rest_bytes:
+                    found.rest[row] = np.frombuffer(entry[8], "<u8")
 
     @contextlib.contextmanager
     def _transaction(self) -> Iterator[sqlite3.Connection]:
@@ -276,7 +282,11 @@ class Cache:
         return [self.path + suffix for suffix in ("", "-wal", "-shm", "-journal")]
 
 
+def rest_of(image: HashedImage) -> tuple[int, ...]:
+    """What is kept of an image besides the first word of its hash."""
+    return image.words[1:] if image.quality is None else (*image.words[1:], image.quality)
+
+
 def _signed(word: int) -> int:
-    """An unsigned number of 64 bits or more as the SQLite integer of its last 64 bits."""
-    word &= 0xFFFFFFFFFFFFFFFF
+    """An unsigned 64-bit number as the SQLite integer of the same bits."""
     return word - (1 << 64) if word >> 63 else word

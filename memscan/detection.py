@@ -6,10 +6,18 @@ import os
 from typing import Iterable, Sequence
 
 import numpy as np
-import numpy.typing as npt
 from PIL import Image
 
-from memscan import __version__, decode, engines, hashing, judging, verdicts, verification
+from memscan import (
+    __version__,
+    decode,
+    encoders,
+    engines,
+    hashing,
+    judging,
+    verdicts,
+    verification,
+)
 from memscan.baseline import Baseline
 from memscan.cache import Cache
 from memscan.errors import InputError
@@ -28,7 +36,7 @@ from memscan.records import (
 from memscan.reference import Reference
 from memscan.sources.directories import Listing, Selection, same_files
 from memscan.sources.given import AnyPath, as_paths, as_patterns, list_images, unlisted
-from memscan.table import HashTable
+from memscan.table import HashTable, as_integer, as_keys
 from memscan.views import counted, of_source, of_target
 
 
@@ -37,8 +45,9 @@ def detect(
     source: AnyPath | Iterable[AnyPath],
     *,
     recursive: bool = False,
-    near_threshold: int = 5,
-    distinct_threshold: int = 10,
+    hash: str = "phash",
+    near_threshold: int | None = None,
+    distinct_threshold: int | None = None,
     top_k: int = 1,
     exclude: str | Iterable[str] = (),
     exclude_self: bool = False,
@@ -58,8 +67,10 @@ def detect(
         targets: an image, a directory of images, or several of either.
         source: the reference collection, likewise. A file reached twice counts once.
         recursive: whether directories are searched at every depth.
-        near_threshold: the largest distance, in bits, of a near-duplicate.
-        distinct_threshold: the largest distance, in bits, that is still worth a review.
+        hash: which hash the images are compared by, one of :data:`memscan.encoders.KNOWN`.
+        near_threshold: the largest distance, in bits, of a near-duplicate; by default what suits
+            the hash.
+        distinct_threshold: the largest distance, in bits, that is still worth a review; likewise.
         top_k: how many matches each finding lists.
         exclude: shell patterns for paths below a given directory that are left out.
         exclude_self: whether a source that is the same file as a target is left out for it.
@@ -83,8 +94,15 @@ def detect(
     Images that cannot be read do not raise; they are failures of the report.
 
     """
-    thresholds = Thresholds(near_threshold, distinct_threshold)
-    verdicts.check(thresholds)
+    encoder = encoders.choose(hash)
+    usual = encoder.thresholds
+    thresholds = Thresholds(
+        usual.near if near_threshold is None else near_threshold,
+        usual.distinct if distinct_threshold is None else distinct_threshold,
+    )
+    verdicts.check(thresholds, 64 * encoder.words)
+    if fast and encoder.fast_error is None:
+        raise InputError(f"fast decoding was measured for phash only, not for {hash}")
     if top_k < 1:
         raise InputError("top_k must be at least 1")
     engines.check(jobs)
@@ -97,14 +115,20 @@ def detect(
     intake = Intake(max_pixels, jobs, cache, progress)
 
     target_paths = [path for listing in target_listings for path in listing.paths]
-    table, failures = intake.hash_files(target_paths, "targets", view_set=of_target(views))
+    table, failures = intake.hash_files(
+        target_paths, "targets", encoder=encoder, view_set=of_target(views)
+    )
     named_failures = _named(target_listings, failures)
     if named_failures and not len(table) and len(named_failures) == len(failures):
         raise InputError(f"{failures[0].path}: {failures[0].message}")
 
-    wanted = np.concatenate([table.column(name) for name in counted(views)])
-    fast_near = (wanted, distinct_threshold) if fast else None
-    reference = Reference.hashed(source_listings, intake, "source", of_source(views), fast_near)
+    fast_near = None
+    if fast and encoder.fast_error is not None:
+        wanted = np.concatenate([table.column(name) for name in counted(views)])
+        fast_near = (wanted, thresholds.distinct + encoder.fast_error)
+    reference = Reference.hashed(
+        source_listings, intake, "source", of_source(views), encoder, fast_near
+    )
     excluded = reference.own_rows(table.paths) if exclude_self else None
     judged, curve = judging.judge(
         table,
@@ -114,19 +138,24 @@ def detect(
         excluded,
         views,
         with_supporting=baseline is not None,
+        with_chance=encoder.is_modelled,
         jobs=jobs,
     )
     findings = verification.verify(judged, thresholds, views, max_pixels, jobs)
     held_out = None
     if holdout_listings:
-        other = Reference.hashed(holdout_listings, intake, "holdout", of_source(views), fast_near)
+        other = Reference.hashed(
+            holdout_listings, intake, "holdout", of_source(views), encoder, fast_near
+        )
         own_rows = other.own_rows(table.paths) if exclude_self else None
-        others, _ = judging.judge(table, other.table, thresholds, 1, own_rows, views, jobs=jobs)
+        others, _ = judging.judge(
+            table, other.table, thresholds, 1, own_rows, views, with_chance=False, jobs=jobs
+        )
         others = verification.verify(others, thresholds, views, max_pixels, jobs)
         held_out = _holdout(findings, others, other)
     return Report(
         version=__version__,
-        encoder=hashing.fingerprint(fast),
+        encoder=encoder.fingerprint(fast),
         libraries=hashing.library_versions(),
         thresholds=thresholds,
         targets=tuple(listing.root for listing in target_listings),
@@ -147,10 +176,12 @@ def detect(
             fast=fast,
             baseline=baseline.path if baseline else None,
             views=views,
+            hash=hash,
         ),
         copied=_most_copied(findings, reference.table),
         curve=curve,
         holdout=held_out,
+        hash_bits=64 * encoder.words,
     )
 
 
@@ -165,7 +196,7 @@ def hash_image(image: AnyPath | Image.Image, *, max_pixels: int = decode.MAX_PIX
             decoded = decode.load(image, max_pixels)
         else:
             decoded = decode.open_image(os.fspath(image), max_pixels)
-        return hash_decoded([decoded])[0].hash
+        return hash_decoded([decoded])[0].words[0]
 
 
 def _named(listings: Sequence[Listing], failures: Sequence[Failure]) -> tuple[Failure, ...]:
@@ -184,21 +215,26 @@ def _most_copied(findings: Sequence[Finding], sources: HashTable) -> tuple[Copie
         if finding.is_copy:
             targets.setdefault(finding.matches[0].source, []).append(finding.target)
     rows = {path: row for row, path in enumerate(sources.paths) if path in targets}
-    hashes = {path: int(sources.hashes[row]) for path, row in rows.items()}
-    copied = np.unique(np.array(list(hashes.values()), np.uint64))
-    same = dict(zip(copied.tolist(), _count_each(copied, sources).tolist()))
+    counts = _count_same(sources, list(rows.values()))
     ranked = sorted(targets, key=lambda path: (-len(targets[path]), os.fsencode(path)))
     return tuple(
-        CopiedSource(path, hashes[path], same[hashes[path]], tuple(targets[path]))
+        CopiedSource(
+            path, as_integer(sources.hashes[rows[path]]), counts[rows[path]], tuple(targets[path])
+        )
         for path in ranked
     )
 
 
-def _count_each(hashes: npt.NDArray[np.uint64], sources: HashTable) -> npt.NDArray[np.int64]:
-    """How many sources have each of the hashes, which rise."""
-    places = np.searchsorted(hashes, sources.hashes)
-    places = places[np.isin(sources.hashes, hashes)]
-    return np.bincount(places, minlength=len(hashes))
+def _count_same(sources: HashTable, rows: Sequence[int]) -> dict[int, int]:
+    """For some rows of the table, how many of all rows have the same hash."""
+    if not rows:
+        return {}
+    keys = as_keys(sources.hashes)
+    wanted = np.unique(keys[rows])
+    places = np.searchsorted(wanted, keys)
+    places[places == len(wanted)] = 0
+    counts = np.bincount(places[wanted[places] == keys], minlength=len(wanted))
+    return dict(zip(rows, counts[np.searchsorted(wanted, keys[rows])].tolist()))
 
 
 def _holdout(

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import math
-from typing import Any, Iterator
+from typing import Any, Iterator, Sequence
 
 import imagehash
 import numpy as np
@@ -94,11 +94,16 @@ def library_versions() -> dict[str, str]:
     return {"Pillow": PIL.__version__, "imagehash": imagehash.__version__, "numpy": np.__version__}
 
 
-def fingerprint(fast: bool = False) -> str:
-    """What must be equal for two hashes to be comparable; ``fast`` is the way of decoding."""
-    major = {name: version.split(".")[0] for name, version in library_versions().items()}
-    decoding = "fast" if fast else "exact"
-    return f"phash-64 decode={decoding} Pillow={major['Pillow']} imagehash={major['imagehash']}"
+def fingerprint(
+    fast: bool = False, algorithm: str = "phash-64", libraries: Sequence[str] = ("imagehash",)
+) -> str:
+    """What must be equal for two hashes to be comparable; ``fast`` is the way of decoding.
+
+    ``libraries`` are those that take part besides Pillow.
+    """
+    versions = library_versions()
+    major = [f"{name}={versions[name].split('.')[0]}" for name in ("Pillow", *libraries)]
+    return " ".join((algorithm, f"decode={'fast' if fast else 'exact'}", *major))
 
 
 def luminance(image: Image.Image) -> Image.Image:

@@ -5,17 +5,15 @@ from __future__ import annotations
 import contextlib
 import functools
 from dataclasses import dataclass
-from typing import Any, Callable, Iterable, NamedTuple, Optional, Sequence, Tuple, Union
+from typing import Any, Callable, Iterable, Optional, Sequence, Tuple, Union
 
 import numpy as np
-import numpy.typing as npt
-from PIL import Image
 
-from memscan import decode, engines, hashing, resampling, views
-from memscan.cache import Cache
+from memscan import decode, engines, views
+from memscan.cache import Cache, Known, rest_of
 from memscan.crew import Crew, WorkerError, serve
+from memscan.encoders import KNOWN, PHASH, Encoder
 from memscan.errors import DecodeError, HashError, ImageError
-from memscan.evidence import detail
 from memscan.records import Failure, HashedImage, Progress, Stage
 from memscan.stamps import Stamp, settled
 from memscan.table import HashTable
@@ -45,52 +43,57 @@ class Intake:
         paths: Sequence[str],
         phase: str,
         *,
+        encoder: Encoder = PHASH,
         fast: bool = False,
         view_set: ViewSet = views.NONE,
     ) -> tuple[HashTable, tuple[Failure, ...]]:
         """Hash each file; those that cannot be hashed are failures, both in the given order.
 
-        ``fast`` decodes JPEG files at reduced scale, which can change a hash by a bit or two.
+        ``fast`` decodes JPEG files at reduced scale, which can change a hash by the
+        ``fast_error`` of the encoder.
         ``view_set`` says which views are hashed besides the full image.
         """
-        encoder = f"{hashing.fingerprint(fast)} {detail.fingerprint()} {view_set.key}".rstrip()
-        done = np.zeros(len(paths), np.bool_)
-        hashes = np.zeros(len(paths), np.uint64)
-        low_information = np.zeros(len(paths), np.bool_)
-        others = np.zeros((len(paths), len(view_set.names)), np.uint64)
+        key, rest_words = encoder.key(fast, view_set), _rest_words(encoder, view_set)
+        known = Known(
+            np.zeros(len(paths), np.bool_),
+            np.zeros(len(paths), np.uint64),
+            np.zeros(len(paths), np.bool_),
+            np.zeros((len(paths), rest_words), np.uint64),
+        )
         if self.cache is not None:
-            done, hashes, low_information, others = self.cache.find(
-                paths, encoder, self.max_pixels, len(view_set.names)
-            )
+            known = self.cache.find(paths, key, self.max_pixels, rest_words)
+        done, first, low_information, rest = known
         if done.any():
             self._report(phase, int(done.sum()), len(paths))
         failures = []
         unknown = np.flatnonzero(~done).tolist()
-        for count, (row, result) in enumerate(
-            zip(unknown, self._hash([paths[row] for row in unknown], fast, view_set)),
-            start=len(paths) - len(unknown) + 1,
+        new = self._hash([paths[row] for row in unknown], encoder, fast, view_set)
+        for count, (row, (stamp, image)) in enumerate(
+            zip(unknown, new), start=len(paths) - len(unknown) + 1
         ):
-            stamp, image = result
             if isinstance(image, Failure):
                 failures.append(image)
             else:
-                done[row], hashes[row] = True, image.hash
+                done[row], first[row] = True, image.words[0]
                 low_information[row] = image.low_information
-                others[row] = image.views
+                rest[row] = rest_of(image)
                 if self.cache is not None and stamp is not None:
-                    self.cache.keep(paths[row], encoder, stamp, image)
+                    self.cache.keep(paths[row], key, stamp, image)
             self._report(phase, count, len(paths))
         if self.cache is not None:
             self.cache.flush()
-        table = HashTable(paths, hashes, low_information, others, view_set.names)
+        table = _table(paths, known, encoder, view_set)
         return (table.chosen(done), tuple(failures)) if failures else (table, ())
 
-    def _hash(self, paths: Sequence[str], fast: bool, view_set: ViewSet) -> Iterable[_Stamped]:
+    def _hash(
+        self, paths: Sequence[str], encoder: Encoder, fast: bool, view_set: ViewSet
+    ) -> Iterable[_Stamped]:
         jobs = self.jobs or engines.available_cores()
         with decode.pixel_limit(self.max_pixels), contextlib.ExitStack() as stack:
             chunk = engines.CHUNK
             options: dict[str, Any] = {
                 "max_pixels": self.max_pixels,
+                "encoder": encoder.name,
                 "fast": fast,
                 "view_set": view_set,
             }
@@ -108,11 +111,28 @@ class Intake:
             self.progress(phase, done, total)
 
 
+def _rest_words(encoder: Encoder, view_set: ViewSet) -> int:
+    """The words that are kept of an image besides the first one of its hash."""
+    return encoder.words * (1 + len(view_set.names)) - 1 + encoder.has_quality
+
+
+def _table(paths: Sequence[str], known: Known, encoder: Encoder, view_set: ViewSet) -> HashTable:
+    _, first, low_information, rest = known
+    qualities = np.empty(0, np.uint8)
+    if encoder.has_quality:
+        qualities, rest = rest[:, -1].astype(np.uint8), rest[:, :-1]
+    if encoder.words > 1:
+        words = np.concatenate([first[:, None], rest], axis=1)
+        words = words.reshape(len(paths), 1 + len(view_set.names), encoder.words)
+        first, rest = np.ascontiguousarray(words[:, 0]), words[:, 1:]
+    return HashTable(paths, first, low_information, rest, view_set.names, qualities)
+
+
 def hash_decoded(
-    images: Sequence[decode.Decoded], view_set: ViewSet = views.NONE
+    images: Sequence[decode.Decoded], encoder: Encoder = PHASH, view_set: ViewSet = views.NONE
 ) -> list[HashedImage]:
     """Hash some decoded images at once. Raises HashError."""
-    return _reduce([_ingredients(*image, view_set) for image in images], view_set)
+    return encoder.finish([encoder.prepare(image, view_set) for image in images], view_set)
 
 
 def serve_chunks() -> None:
@@ -149,7 +169,7 @@ def _to_json(result: _Stamped) -> list[Any]:
     stamp, image = result
     if isinstance(image, Failure):
         return [stamp, [image.path, image.stage.value, image.message]]
-    return [stamp, [image.hash, image.low_information, image.pixels, image.views]]
+    return [stamp, [image.words, image.low_information, image.pixels, image.quality]]
 
 
 def _from_json(value: list[Any]) -> _Stamped:
@@ -158,13 +178,13 @@ def _from_json(value: list[Any]) -> _Stamped:
     if isinstance(fields[0], str):
         image = Failure(fields[0], Stage(fields[1]), fields[2])
     else:
-        hash, low_information, pixels, others = fields
-        image = HashedImage(hash, low_information, pixels, tuple(others))
+        words, low_information, pixels, quality = fields
+        image = HashedImage(tuple(words), low_information, pixels, quality)
     return None if stamp is None else Stamp(*stamp), image
 
 
 def _hash_chunk(
-    paths: Iterable[str], max_pixels: int, fast: bool, view_set: ViewSet
+    paths: Iterable[str], max_pixels: int, encoder: str, fast: bool, view_set: ViewSet
 ) -> list[_Stamped]:
     """Hash some image files; each gives its hash or its failure, in order.
 
@@ -173,56 +193,29 @@ def _hash_chunk(
     """
     stamps: list[Stamp | None] = []
     outcomes: list[Failure | None] = []
-    ingredients = []
+    prepared = []
+    by_name = KNOWN[encoder]
     for path in paths:
         stamps.append(settled(path))  # before the file is read: a change meanwhile shows
         try:
-            ingredients.append(_read(path, max_pixels, fast, view_set))
+            prepared.append(_prepared(path, max_pixels, by_name, fast, view_set))
             outcomes.append(None)
         except ImageError as error:
             outcomes.append(Failure(path, _stage(error), str(error)))
-    hashed = iter(_reduce(ingredients, view_set))
+    hashed = iter(by_name.finish(prepared, view_set))
     images = [next(hashed) if failure is None else failure for failure in outcomes]
     return list(zip(stamps, images))
 
 
-class _Ingredients(NamedTuple):
-    """What is kept of a decoded image until its chunk is hashed."""
-
-    thumbnail: npt.NDArray[np.uint8]
-    pixels: int
-    material: views.Material | None
-
-
-def _read(path: str, max_pixels: int, fast: bool, view_set: ViewSet) -> _Ingredients:
-    """The ingredients of an image file.
+def _prepared(
+    path: str, max_pixels: int, encoder: Encoder, fast: bool, view_set: ViewSet
+) -> object:
+    """What the encoder keeps of an image file.
 
     A function of its own so that the image is gone before the next one is decoded: its memory is
     then used again, which is a sixth faster at 3 megapixels than getting fresh pages.
     """
-    return _ingredients(*decode.open_image(path, max_pixels, fast=fast), view_set)
-
-
-def _ingredients(image: Image.Image, pixels: int, view_set: ViewSet) -> _Ingredients:
-    with hashing.resizable(image):
-        grey = hashing.luminance(image)
-        material = views.material(image, grey, view_set) if view_set.names else None
-        return _Ingredients(resampling.reduce(grey), pixels, material)
-
-
-def _reduce(ingredients: Sequence[_Ingredients], view_set: ViewSet) -> list[HashedImage]:
-    if not ingredients:
-        return []
-    stack = np.stack([one.thumbnail for one in ingredients])
-    coefficients = hashing.transform(stack)
-    hashes = hashing.phashes(stack, coefficients)
-    flags = detail.low_information(stack, coefficients)
-    materials = [one.material for one in ingredients if one.material is not None]
-    others = views.hashes(view_set, coefficients, hashes, materials) if materials else None
-    return [
-        HashedImage(hash, flag, one.pixels, () if others is None else tuple(others[row].tolist()))
-        for row, (hash, flag, one) in enumerate(zip(hashes.tolist(), flags.tolist(), ingredients))
-    ]
+    return encoder.prepare(decode.open_image(path, max_pixels, fast=fast), view_set)
 
 
 def _stage(error: ImageError) -> Stage:

@@ -23,7 +23,7 @@ from memscan.records import (
     Thresholds,
     View,
 )
-from memscan.table import HashTable
+from memscan.table import HashTable, as_integer
 
 GENERIC_COUNT, GENERIC_SHARE = 10, 1e-4
 """A target is close to very many sources if more than both within the distinct threshold are no
@@ -56,20 +56,21 @@ def judge(
     excluded: Positions | None = None,
     level: str = "plain",
     with_supporting: bool = False,
+    with_chance: bool = True,
     jobs: int | None = None,
 ) -> tuple[tuple[Finding, ...], tuple[CurvePoint, ...]]:
     """A finding for each target, in order, and the curve of all distances against chance.
 
     ``excluded``, of shape (M,), is for each target the position of a source that is not compared
     with it, or -1. ``level`` says which views of the targets count, ``with_supporting`` whether
-    ``Finding.supporting`` is wanted. Raises InputError where a target has no source left to be
-    compared with.
+    ``Finding.supporting`` is wanted, ``with_chance`` whether the hashes are those that the model of
+    chance was made for. Raises InputError where a target has no source left to be compared with.
     """
     counted = views.counted(level) if targets.view_names else ("full",)
     count, radius = min(top_k, len(sources)), thresholds.distinct
     found = matching.nearest(targets, sources, counted, count, excluded, radius, jobs)
     hints = _hints(targets, sources, counted, excluded, jobs)
-    background = _background(targets, sources, excluded, jobs)
+    background = _background(targets, sources, excluded, jobs) if with_chance else None
     findings = []
     for row, path in enumerate(targets.paths):
         matches = _matches(sources, found, row)
@@ -77,11 +78,12 @@ def judge(
             raise InputError(f"{path}: the source holds no other image to compare it with")
         finding = Finding(
             target=path,
-            hash=int(targets.hashes[row]),
+            hash=as_integer(targets.hashes[row]),
             verdict=verdicts.judge(matches[0].distance, thresholds),
             reasons=_reasons(targets, sources, found, row, thresholds, excluded),
             matches=matches,
             chance=_chance(background, row, matches[0].distance, targets, len(found.names)),
+            quality=int(targets.qualities[row]) if len(targets.qualities) else None,
         )
         hint = hints[row] if hints else None
         if hint is not None and _would_change(hint.distance, finding.distance, thresholds):
@@ -90,7 +92,7 @@ def judge(
             supporting = _supporting(targets, sources, counted, row, thresholds, found, excluded)
             finding = dataclasses.replace(finding, supporting=supporting)
         findings.append(finding)
-    return tuple(findings), background.curve
+    return tuple(findings), background.curve if background else ()
 
 
 def _matches(sources: HashTable, found: Matches, row: int) -> tuple[Match, ...]:
@@ -108,7 +110,7 @@ def _matches(sources: HashTable, found: Matches, row: int) -> tuple[Match, ...]:
 def _match(sources: HashTable, position: int, distance: int, view: View) -> Match:
     name = view.source
     hashes = sources.hashes if name == "full" else sources.views[:, sources.view_names.index(name)]
-    return Match(sources.paths[position], int(hashes[position]), distance, view)
+    return Match(sources.paths[position], as_integer(hashes[position]), distance, view)
 
 
 def _hints(
@@ -145,10 +147,10 @@ def _would_change(distance: int, counted_distance: int, thresholds: Thresholds) 
 
 
 def _close(
-    sources: HashTable, hash: int, radius: int, row: int, excluded: Positions | None
+    targets: HashTable, sources: HashTable, radius: int, row: int, excluded: Positions | None
 ) -> Positions:
     """The positions of all sources within ``radius`` bits of one target."""
-    inside = hamming.distances(sources.hashes, np.uint64(hash)) <= radius
+    inside = hamming.distances(sources.hashes, targets.hashes[row]) <= radius
     if excluded is not None and excluded[row] >= 0:
         inside[excluded[row]] = False
     return np.flatnonzero(inside)
@@ -167,17 +169,18 @@ def _supporting(
     distance = int(found.distances[row, 0])
     radius = thresholds.near if distance <= thresholds.near else thresholds.distinct
     if distance > radius:  # under review all the same: for a flat target the closest stands for all
-        closest = int(sources.hashes[found.positions[row, 0]])
+        closest = as_integer(sources.hashes[found.positions[row, 0]])
         return ((closest, distance),) if targets.low_information[row] else ()
-    best = np.full(len(sources), hamming.NO_DISTANCE, np.uint8)
+    nothing = hamming.no_distance(sources.hashes)
+    best = np.full(len(sources), nothing, hamming.distance_type(sources.hashes))
     for source_view in ("full", *sources.view_names):
         column = sources.column(source_view)
         for target_view in counted:
             np.minimum(best, hamming.distances(column, targets.column(target_view)[row]), out=best)
     if excluded is not None and excluded[row] >= 0:
-        best[excluded[row]] = hamming.NO_DISTANCE
+        best[excluded[row]] = nothing
     close = np.flatnonzero(best <= radius)
-    pairs = set(zip(sources.hashes[close].tolist(), best[close].tolist()))
+    pairs = set(zip(map(as_integer, sources.hashes[close]), best[close].tolist()))
     return tuple(sorted(pairs, key=lambda pair: pair[::-1]))
 
 
@@ -190,7 +193,7 @@ def _reasons(
     excluded: Positions | None,
 ) -> tuple[Reason, ...]:
     """Why a person should look at the finding on a target."""
-    hash, distance = int(targets.hashes[row]), int(found.distances[row, 0])
+    distance = int(found.distances[row, 0])
     if distance > thresholds.distinct:
         return (Reason.LOW_INFORMATION,) if targets.low_information[row] else ()
     reasons = []
@@ -201,11 +204,11 @@ def _reasons(
     elif sources.low_information[found.positions[row, 0]]:
         # The faint copy of an image in the source must not hide that the image itself is there.
         limit = thresholds.near if distance <= thresholds.near else thresholds.distinct
-        if sources.low_information[_close(sources, hash, limit, row, excluded)].all():
+        if sources.low_information[_close(targets, sources, limit, row, excluded)].all():
             reasons.append(Reason.LOW_INFORMATION)
     many = max(GENERIC_COUNT, GENERIC_SHARE * len(sources))
     if found.within[row] > many:
-        close = sources.hashes[_close(sources, hash, thresholds.distinct, row, excluded)]
+        close = sources.hashes[_close(targets, sources, thresholds.distinct, row, excluded)]
         apart = hamming.distances(close, sources.hashes[found.positions[row, 0]])
         if np.count_nonzero(apart > thresholds.near) > many:
             reasons.append(Reason.GENERIC_HASH)
@@ -238,9 +241,11 @@ def _background(
 
 
 def _chance(
-    background: Background, row: int, distance: int, targets: HashTable, tries: int
+    background: Background | None, row: int, distance: int, targets: HashTable, tries: int
 ) -> Chance:
     """``tries`` are the pairs of views that were compared: each is a chance more."""
+    if background is None:
+        return Chance(None, Basis.NO_MODEL)
     if targets.low_information[row]:
         return Chance(None, Basis.LOW_INFORMATION)
     expected = tries * float(background.within[row, distance // 2])

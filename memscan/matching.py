@@ -7,8 +7,8 @@ from typing import NamedTuple, Sequence
 import numpy as np
 import numpy.typing as npt
 
-from memscan import search
-from memscan.hamming import NO_DISTANCE, Distances, Positions
+from memscan import hamming, search
+from memscan.hamming import Distances, Positions
 from memscan.records import View
 from memscan.table import HashTable
 
@@ -17,8 +17,8 @@ class Matches(NamedTuple):
     """The closest sources of M targets, each source once, in the views in which they met closest.
 
     ``positions``, ``distances`` and ``views`` have shape (M, count), the closest first, -1 and
-    NO_DISTANCE where there are no more; ``views`` are numbers into ``names``. ``within``, of shape
-    (M,), counts the sources inside the radius in the full views.
+    :func:`hamming.no_distance` where there are no more; ``views`` are numbers into ``names``.
+    ``within``, of shape (M,), counts the sources inside the radius in the full views.
     """
 
     positions: Positions
@@ -60,7 +60,7 @@ def nearest(
     distances = np.array([part.distances for part in found]).reshape(shape)
     best = Matches(
         np.full((len(targets), count), -1, np.int64),
-        np.full((len(targets), count), NO_DISTANCE, np.uint8),
+        np.full_like(distances[0, 0], hamming.no_distance(queries)),
         np.zeros((len(targets), count), np.int64),
         names,
         within,
@@ -85,8 +85,8 @@ def _take_closest(positions: Positions, distances: Distances, best: Matches) -> 
     """Fill in the one closest source of each target; ``positions`` has shape (views, M)."""
     ranks = np.arange(len(positions))[:, None]
     # One number for each candidate, in the order of distance, position and view; none comes last.
-    keys = distances.reshape(positions.shape).astype(np.int64) << 52
-    keys |= np.maximum(positions, 0) << 12
+    keys = distances.reshape(positions.shape).astype(np.int64) << 44
+    keys |= np.maximum(positions, 0) << 12  # fewer than 2 ** 32
     keys |= ranks
     closest = keys.argmin(axis=0)
     columns = np.arange(positions.shape[1])

@@ -24,6 +24,9 @@ from memscan import hashing
 
 BITS = 256
 
+LEAST_QUALITY = 50
+"""Meta's advice: hashes of a lower quality are not worth comparing."""
+
 _LEAST_SIDE = 5  # pixels; Meta's C++ does not hash smaller images
 _SIDE = 64
 _FREQUENCIES = 16

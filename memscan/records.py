@@ -38,12 +38,16 @@ class Reason(enum.Enum):
 
 
 class Basis(enum.Enum):
-    """What the number of matches expected by chance rests on."""
+    """What the number of matches expected by chance rests on.
+
+    NO_MODEL stands for hashes other than pHash of 64 bits.
+    """
 
     OBSERVED = "observed"
     EXTRAPOLATED = "extrapolated"
     SOURCE_TOO_SMALL = "source-too-small"
     LOW_INFORMATION = "low-information"
+    NO_MODEL = "no-model"
 
 
 class Level(enum.Enum):
@@ -80,16 +84,17 @@ class View:
 class HashedImage:
     """One image reduced to what a scan keeps of it.
 
-    ``hash`` is the 64-bit hash with bit 0 of the row-major bit matrix as its most significant
-    bit, so that ``f"{hash:016x}" == str(imagehash.phash(image))``. ``pixels`` is the width times
-    the height of the image in its file. ``views`` are the hashes of the other views that were
-    asked for, in the order of their names.
+    ``words`` holds the 64-bit words of the hash, the most significant first, and after them those
+    of the other views that were asked for, in the order of their names. Bit 0 of the row-major bit
+    matrix is the most significant bit, so that for a pHash ``f"{words[0]:016x}"`` is
+    ``str(imagehash.phash(image))``. ``pixels`` is the width times the height of the image in its
+    file. ``quality``, from 0 to 100, is what some hashes say about themselves.
     """
 
-    hash: int
+    words: tuple[int, ...]
     low_information: bool
     pixels: int
-    views: tuple[int, ...] = ()
+    quality: int | None = None
 
 
 @dataclass(frozen=True)
@@ -104,7 +109,7 @@ class Failure:
 
 @dataclass(frozen=True)
 class Match:
-    """One source image, with its distance in bits (0 to 64) from the target.
+    """One source image, with its distance in bits from the target.
 
     ``hash`` is that of the source in the view in which it met the target. ``similarity``, from -1
     to 1, says how alike the two images are pixel by pixel once they are aligned; None where that
@@ -138,7 +143,7 @@ class Finding:
     distance of every source that supports the verdict (all within the near threshold for a copy,
     within the distinct one for a review), and ``accepted`` says that the baseline knows them all.
     ``hints`` are matches in views of the target that do not count, but would have made another
-    verdict.
+    verdict. ``quality``, from 0 to 100, is what some hashes say about themselves.
     """
 
     target: str
@@ -150,6 +155,7 @@ class Finding:
     supporting: tuple[tuple[int, int], ...] = ()
     accepted: bool = False
     hints: tuple[Match, ...] = ()
+    quality: int | None = None
 
     @property
     def is_copy(self) -> bool:
@@ -196,6 +202,7 @@ class Options:
     fast: bool = False
     baseline: str | None = None
     views: str = "plain"
+    hash: str = "phash"
 
 
 @dataclass(frozen=True)
@@ -244,6 +251,7 @@ class Report:
     ``targets`` are the paths as given, ``findings`` the judged images in the order of the
     targets. Every image that was found is in ``findings``, in ``hashed``, or a failure. ``copied``
     ranks the source images by the number of targets that copy them.
+    ``hash_bits`` is the number of bits of every hash, and the largest distance.
     ``named_failures`` are those of ``target_failures`` that were given as files by name.
     """
 
@@ -263,6 +271,7 @@ class Report:
     copied: tuple[CopiedSource, ...] = ()
     curve: tuple[CurvePoint, ...] = ()
     holdout: Holdout | None = None
+    hash_bits: int = 64
 
     @property
     def failures(self) -> tuple[Failure, ...]:

@@ -8,7 +8,8 @@ from typing import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from memscan import hashing, search
+from memscan import search
+from memscan.encoders import PHASH, Encoder
 from memscan.intake import Intake
 from memscan.records import Failure, Source
 from memscan.sources.directories import Listing, same_files
@@ -32,23 +33,25 @@ class Reference:
         intake: Intake,
         phase: str,
         view_set: ViewSet,
+        encoder: Encoder = PHASH,
         fast_near: tuple[npt.NDArray[np.uint64], int] | None = None,
     ) -> Reference:
         """Hash the listed files; raises InputError for a listing of which none can be read.
 
-        ``fast_near`` asks for fast hashes, but exact ones of what may lie within a number of bits
-        of some hashes.
+        ``fast_near`` asks for fast hashes, but exact ones of those sources whose fast hash lies
+        within a number of bits of some hashes.
         """
         paths = in_bytewise_order(listings)  # the order in which equal distances are resolved
         fast = fast_near is not None
-        table, failures = intake.hash_files(paths, phase, fast=fast, view_set=view_set)
+        table, failures = intake.hash_files(
+            paths, phase, encoder=encoder, fast=fast, view_set=view_set
+        )
         if fast_near is not None:
-            wanted, bits = fast_near
+            wanted, radius = fast_near
             near = np.zeros(len(table), np.bool_)
             for name in ("full", *table.view_names):
-                radius = bits + hashing.FAST_ERROR
                 near |= search.near_any(wanted, table.column(name), radius, intake.jobs)
-            table, more_failures = _hash_again(table, near, intake, view_set)
+            table, more_failures = _hash_again(table, near, intake, encoder, view_set)
             failures += more_failures
         require_readable(listings, failures)
         return cls(listings, table, unlisted(listings) + failures)
@@ -67,11 +70,15 @@ class Reference:
 
 
 def _hash_again(
-    table: HashTable, chosen: npt.NDArray[np.bool_], intake: Intake, view_set: ViewSet
+    table: HashTable,
+    chosen: npt.NDArray[np.bool_],
+    intake: Intake,
+    encoder: Encoder,
+    view_set: ViewSet,
 ) -> tuple[HashTable, tuple[Failure, ...]]:
     """The table with the exact hashes of the chosen rows, less those that fail this time."""
     paths = [table.paths[row] for row in np.flatnonzero(chosen).tolist()]
-    exact, failures = intake.hash_files(paths, "candidates", view_set=view_set)
+    exact, failures = intake.hash_files(paths, "candidates", encoder=encoder, view_set=view_set)
     failed = {failure.path for failure in failures}
     kept = np.array([path not in failed for path in table.paths], np.bool_)
     again = chosen & kept

@@ -1,9 +1,13 @@
-"""The hashes of a collection of images, in memory."""
+"""The hashes of a collection of images, in memory.
+
+A hash of one word is an element of an array of ``uint64``; a hash of W words is a row of W of them,
+the first word the most significant one.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Sequence
+from typing import Any, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -13,12 +17,17 @@ def _no_views() -> npt.NDArray[np.uint64]:
     return np.empty((0, 0), np.uint64)
 
 
+def _no_qualities() -> npt.NDArray[np.uint8]:
+    return np.empty(0, np.uint8)
+
+
 @dataclass(frozen=True)
 class HashTable:
     """One row per image that could be hashed, in the order in which the images were given.
 
-    ``paths`` has length N; ``hashes`` (uint64) and ``low_information`` (bool) have shape (N,).
-    ``views``, of shape (N, V), holds the hashes of other views, whose names are ``view_names``.
+    ``paths`` has length N; ``hashes`` (uint64) has shape (N,) or (N, W), and ``low_information``
+    (bool) has shape (N,). ``views``, of shape (N, V) or (N, V, W), holds the hashes of other views,
+    whose names are ``view_names``. ``qualities`` has shape (N,), or (0,) where the hash has none.
     """
 
     paths: Sequence[str]
@@ -26,9 +35,10 @@ class HashTable:
     low_information: npt.NDArray[np.bool_]
     views: npt.NDArray[np.uint64] = field(default_factory=_no_views)
     view_names: tuple[str, ...] = ()
+    qualities: npt.NDArray[np.uint8] = field(default_factory=_no_qualities)
 
     def column(self, name: str) -> npt.NDArray[np.uint64]:
-        """The hashes of all images in one view, of shape (N,)."""
+        """The hashes of all images in one view, of the shape of ``hashes``."""
         if name == "full":
             return self.hashes
         return np.ascontiguousarray(self.views[:, self.view_names.index(name)])
@@ -37,9 +47,29 @@ class HashTable:
         """The table of some rows."""
         paths = [self.paths[row] for row in np.flatnonzero(rows).tolist()]
         views = self.views[rows] if len(self.views) else self.views
+        qualities = self.qualities[rows] if len(self.qualities) else self.qualities
         return HashTable(
-            paths, self.hashes[rows], self.low_information[rows], views, self.view_names
+            paths,
+            self.hashes[rows],
+            self.low_information[rows],
+            views,
+            self.view_names,
+            qualities,
         )
 
     def __len__(self) -> int:
         return len(self.paths)
+
+
+def as_integer(hash: npt.NDArray[np.uint64] | np.uint64) -> int:
+    """A hash of any number of words as one number, its first bit the most significant."""
+    return int.from_bytes(np.asarray(hash).astype(">u8").tobytes(), "big")
+
+
+def as_keys(hashes: npt.NDArray[np.uint64]) -> npt.NDArray[Any]:
+    """An array of shape (N,) whose elements are equal, and sort, as the hashes do."""
+    if hashes.ndim == 1:
+        return hashes
+    rows = np.ascontiguousarray(hashes.astype(">u8"))
+    keys: npt.NDArray[Any] = rows.view(f"S{8 * hashes.shape[1]}").ravel()
+    return keys

@@ -5,15 +5,13 @@ from __future__ import annotations
 from memscan.errors import InputError
 from memscan.records import Finding, Level, Thresholds, Verdict
 
-HASH_BITS = 64
 
-
-def check(thresholds: Thresholds) -> None:
-    """Raise InputError unless ``0 <= near <= distinct <= 64``."""
-    if not 0 <= thresholds.near <= thresholds.distinct <= HASH_BITS:
+def check(thresholds: Thresholds, bits: int = 64) -> None:
+    """Raise InputError unless ``0 <= near <= distinct <= bits``."""
+    if not 0 <= thresholds.near <= thresholds.distinct <= bits:
         raise InputError(
             f"the near threshold ({thresholds.near}) must not be greater than the distinct "
-            f"threshold ({thresholds.distinct}), and both lie between 0 and {HASH_BITS}"
+            f"threshold ({thresholds.distinct}), and both lie between 0 and {bits}"
         )
 
 

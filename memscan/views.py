@@ -244,6 +244,8 @@ def _weights(first: float, last: float) -> npt.NDArray[np.float64]:
     offsets = (places - centres[:, None]) / stretch
     lanczos = np.where(np.abs(offsets) < 3, np.sinc(offsets) * np.sinc(offsets / 3), 0.0)
     lanczos *= (places > start) & (places < end)
+    missed = np.flatnonzero(lanczos.sum(axis=1) == 0)  # by a part narrower than a pixel
+    lanczos[missed, centres[missed].astype(np.intp)] = 1.0
     lanczos /= lanczos.sum(axis=1, keepdims=True)
     weights: npt.NDArray[np.float64] = hashing.DCT @ lanczos
     return weights

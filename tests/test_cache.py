@@ -175,13 +175,13 @@ def test_other_encoders_do_not_mix(train: Path) -> None:
     cache, path = Cache("cache"), str(train / "0/0.png")
     stamp = Stamp.of(path)
     assert stamp is not None
-    cache.keep(path, "one", stamp, HashedImage(2**64 - 1, True, 5))
-    cache.keep(path, "two", stamp, HashedImage(1, False, 5))
+    cache.keep(path, "one", stamp, HashedImage((2**64 - 1,), True, 5))
+    cache.keep(path, "two", stamp, HashedImage((1,), False, 5))
     cache.close()
     again = Cache("cache")
     for encoder, hash, low in (("one", 2**64 - 1, True), ("two", 1, False)):
         known = again.find([path], encoder, 5)
-        assert (known.known[0], known.hashes[0], known.low_information[0]) == (True, hash, low)
+        assert (known.known[0], known.first[0], known.low_information[0]) == (True, hash, low)
     assert not again.find([path], "three", 5).known[0]
     assert not again.find([path], "one", 4).known[0]
 
@@ -201,11 +201,11 @@ def test_find_is_a_plain_look_up(
     for number in sorted(kept, reverse=True):
         stamp = Stamp.of(paths[number])
         assert stamp is not None
-        cache.keep(paths[number], "e", stamp, HashedImage(number << 60, number % 2 == 0, 9))
+        cache.keep(paths[number], "e", stamp, HashedImage((number << 60,), number % 2 == 0, 9))
     cache.flush()
     known = cache.find([paths[number] for number in asked], "e", 9)
     assert known.known.tolist() == [number in kept for number in asked]
-    assert known.hashes.tolist() == [(number in kept) * number << 60 for number in asked]
+    assert known.first.tolist() == [(number in kept) * number << 60 for number in asked]
     assert known.low_information.tolist() == [
         number in kept and number % 2 == 0 for number in asked
     ]

@@ -64,7 +64,7 @@ def check_against_the_oracle(targets: list[int], sources: list[int], count: int)
     assert positions.shape == distances.shape == (len(targets), count)
     for row, target in enumerate(targets):
         expected = plain_nearest(target, sources, count)
-        missing = [(-1, hamming.NO_DISTANCE)] * (count - len(expected))
+        missing = [(-1, 255)] * (count - len(expected))
         assert as_pairs(positions[row], distances[row]) == expected + missing
 
 
@@ -110,7 +110,7 @@ def test_an_excluded_source_is_never_a_neighbour(own: int) -> None:
     positions, distances, within = hamming.nearest(targets, sources, 5, excluded)
     assert within.tolist() == [4, 5]
     assert positions[0].tolist() == [row for row in range(5) if row != own] + [-1]
-    assert distances[0].tolist() == [0] * 4 + [hamming.NO_DISTANCE]
+    assert distances[0].tolist() == [0] * 4 + [255]
     assert positions[1].tolist() == list(range(5))
 
 
@@ -160,3 +160,63 @@ def test_near_any_is_the_plain_search(targets: list[int], sources: list[int], ra
     assert near.tolist() == [
         any(bin(target ^ source).count("1") <= radius for target in targets) for source in sources
     ]
+
+
+wide_words = st.tuples(*[words | close_words] * 4)
+
+
+def as_numbers(rows: list[tuple[int, ...]]) -> list[int]:
+    return [sum(word << 64 * place for place, word in enumerate(row[::-1])) for row in rows]
+
+
+@pytest.mark.usefixtures("popcount")
+@settings(
+    deadline=None,
+    max_examples=60,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
+@given(
+    targets=st.lists(wide_words, min_size=1, max_size=10),
+    sources=st.lists(wide_words, min_size=1, max_size=12),
+    count=st.integers(1, 14),
+    tile=st.sampled_from([(1, 1), (2, 3), (8, 1 << 14)]),
+)
+def test_long_hashes_are_searched_as_short_ones(
+    targets: list[tuple[int, ...]], sources: list[tuple[int, ...]], count: int, tile: Any
+) -> None:
+    rows, columns = np.array(targets, np.uint64), np.array(sources, np.uint64)
+    with pytest.MonkeyPatch.context() as patch:
+        set_tiles(patch, *tile)
+        excluded = np.full(len(rows), -1)
+        excluded[0] = 0
+        found = hamming.nearest(rows, columns, count, excluded, radius=130)
+        near = hamming.near_any(rows, columns, 130)
+        counts = hamming.histograms(rows, columns)
+        pairs = hamming.pairs_within(columns, 0, len(columns), 130)
+    assert found.distances.dtype == np.uint16
+    others = as_numbers(sources)
+    everything = np.zeros(len(sources), np.bool_)
+    for row, target in enumerate(as_numbers(targets)):
+        expected = plain_nearest(target, others, len(others))
+        everything[[place for place, distance in expected if distance <= 130]] = True
+        assert counts[row].tolist() == np.bincount([d for _, d in expected], minlength=257).tolist()
+        kept = [pair for pair in expected if row > 0 or pair[0] != 0]
+        assert found.within[row] == sum(distance <= 130 for _, distance in kept)
+        kept = kept[:count] + [(-1, 65535)] * (count - len(kept))
+        assert as_pairs(found.positions[row], found.distances[row]) == kept
+    assert near.tolist() == everything.tolist()
+    assert sorted(zip(*map(list, pairs))) == [
+        (one, other)
+        for one in range(len(others))
+        for other in range(one + 1, len(others))
+        if bin(others[one] ^ others[other]).count("1") <= 130
+    ]
+
+
+@pytest.mark.usefixtures("popcount")
+def test_256_differing_bits_are_counted() -> None:
+    zero, ones = np.zeros((1, 4), np.uint64), np.full((1, 4), 2**64 - 1, np.uint64)
+    assert hamming.distances(zero, ones[0]).tolist() == [256]
+    assert hamming.nearest(zero, ones).distances.tolist() == [[256]]
+    assert hamming.nearest(zero, ones, radius=255).within.tolist() == [0]
+    assert hamming.histograms(zero, ones)[0, 256] == 1

@@ -49,14 +49,18 @@ _LEVELS = ("identical", "near-duplicate", "review")
     is_flag=True,
     help="Do not compare a target with the source image that is the same file.",
 )
-@options.near_threshold
+@options.hash
+@click.option(
+    "--near-threshold",
+    metavar="BITS",
+    type=click.IntRange(0, 256),
+    help="Largest distance of a Near-Duplicate  [default: 5 with phash]",
+)
 @click.option(
     "--distinct-threshold",
     metavar="BITS",
-    type=click.IntRange(0, 64),
-    default=10,
-    show_default=True,
-    help="Largest distance that is still worth a review.",
+    type=click.IntRange(0, 256),
+    help="Largest distance that is still worth a review  [default: 10 with phash]",
 )
 @click.option(
     "--views",
@@ -135,7 +139,8 @@ def command(
     """Find the training image that is closest to each generated image.
 
     \b
-    Verdicts, by the Hamming distance of 64-bit perceptual hashes:
+    Verdicts, by the Hamming distance of 64-bit perceptual hashes (the README has the thresholds of
+    other hashes):
       Identical       0
       Near-Duplicate  1 to 5
       Distinct        6 and more; 6 to 10 is inconclusive and worth a review
@@ -150,7 +155,7 @@ def command(
 
     for format in (stdout_format, *map(outputs.format_of, output_paths)):
         reports.require(format)
-    baseline = _baseline(baseline_path, update_baseline)
+    baseline = _baseline(baseline_path, update_baseline, scan["hash"])
     with kept_hashes(no_cache, cache_dir) as cache, progress_bars(not no_progress) as progress:
         report = detection.detect(
             targets,
@@ -189,19 +194,21 @@ def _check_baseline(path: str | None, update: bool, output_paths: tuple[str, ...
         outputs.check_replaceable(path)
 
 
-def _baseline(path: str | None, may_be_missing: bool) -> Baseline | None:
+def _baseline(path: str | None, may_be_missing: bool, hash: str) -> Baseline | None:
     if path is None:
         return None
+    from memscan import encoders
     from memscan.baseline import Baseline
 
+    bits = 64 * encoders.choose(hash).words
     if may_be_missing and not os.path.exists(path):
-        return Baseline(path)
-    return Baseline.read(path)
+        return Baseline(path, hash=hash, hash_bits=bits)
+    return Baseline.read(path, hash, bits)
 
 
 def _write_baseline(grown: Baseline) -> None:
     """Write what was accepted, with what another scan may have accepted meanwhile."""
-    known = _baseline(grown.path, True) or grown
+    known = _baseline(grown.path, True, grown.hash) or grown
     merged = known.with_entries(grown.entries)
     outputs.write_whole(merged.path, merged.text())
     added = len(merged.entries) - len(known.entries)

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     metavar="NAME,...",
     default="phash",
     show_default=True,
-    help="What is evaluated: phash, phash+training, phash+thorough, phash-256, dhash.",
+    help="What is evaluated: phash, dhash, phash-256, pdq; with views as in phash+training.",
 )
 @click.option("--edits", metavar="NAME,...", default="", help="Edits or groups of them  [all]")
 @click.option("--list-edits", is_flag=True, help="Print the edits by groups, and end.")

@@ -29,6 +29,13 @@ near_threshold: Option[Any] = click.option(
     show_default=True,
     help="Largest distance of a Near-Duplicate.",
 )
+hash: Option[Any] = click.option(
+    "--hash",
+    type=click.Choice(("phash", "dhash", "phash-256", "pdq")),
+    default="phash",
+    show_default=True,
+    help="What the images are compared by.",
+)
 max_pixels: Option[Any] = click.option(
     "--max-pixels",
     metavar="N",

@@ -12,7 +12,8 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from memscan import decode, hamming, hashing, intake, other_hashes, views
+from memscan import decode, encoders, hamming, intake, views
+from memscan.encoders import Encoder
 from memscan.errors import InputError
 
 Rows = npt.NDArray[Any]
@@ -51,121 +52,65 @@ class Detector(Protocol):
         """What a scan keeps of one training image, without its path."""
 
 
-class PHash:
-    """What ``memscan detect`` compares."""
+class Hash:
+    """What ``memscan detect --hash --views`` compares, by distance alone.
 
-    name = "phash"
-    description = "pHash of 64 bits, as memscan detect computes it"
-    default_threshold = 5.0
-
-    def describe_sources(self, images: Sequence[Image.Image]) -> Rows:
-        """Hashes of shape (n,)."""
-        thumbnails = np.stack([hashing.thumbnail(image) for image in images])
-        return hashing.phashes(thumbnails, hashing.transform(thumbnails))
-
-    def describe_targets(self, images: Sequence[Image.Image]) -> Rows:
-        """The same as of sources."""
-        return self.describe_sources(images)
-
-    def distances(self, targets: Rows, sources: Rows) -> Distances:
-        """Bits that differ, 0 to 64."""
-        rows = [hamming.distances(sources, target) for target in targets]
-        return np.array(rows, np.float32).reshape(len(targets), len(sources))
-
-    def bytes_per_source(self) -> int:
-        """64 bits."""
-        return 8
-
-
-class PHashViews:
-    """What ``memscan detect --views`` compares, by distance alone.
-
-    Verification is left out, since it reads the files of a match again: a candidate at 6 to 10
-    bits that it would confirm counts as not found here.
+    Verification is left out, since it reads the files of a match again: a candidate beyond the near
+    threshold that it would confirm counts as not found here.
     """
 
-    default_threshold = 5.0
-
-    def __init__(self, level: str) -> None:
-        self.name = f"phash+{level}"
-        self.description = f"pHash in the views of memscan detect --views {level}, not verified"
-        self._sources, self._targets = views.of_source(level), views.of_target(level)
-        names = ("full", *self._targets.names)
-        self._counted = [names.index(name) for name in views.counted(level)]
+    def __init__(self, encoder: Encoder, level: str) -> None:
+        bits = 64 * encoder.words
+        self._encoder = encoder
+        self._sources = views.of_source(level)
+        self._counted = views.counted(level)
+        self._targets = views.of_target(level) if level != "plain" else views.NONE
+        self.name = encoder.name if level == "plain" else f"{encoder.name}+{level}"
+        seen = "" if level == "plain" else f" in the views of --views {level}, not verified"
+        self.description = f"{bits} bits, as memscan detect --hash {encoder.name}{seen}"
+        self.default_threshold = float(encoder.thresholds.near)
 
     def describe_sources(self, images: Sequence[Image.Image]) -> Rows:
-        """Hashes of shape (n, views)."""
-        return self._hashes(images, self._sources)
+        """Words of shape (n, views, words)."""
+        return self._words(images, self._sources)
 
     def describe_targets(self, images: Sequence[Image.Image]) -> Rows:
         """Likewise, in the views of targets that count."""
-        return self._hashes(images, self._targets)[:, self._counted]
+        names = ("full", *self._targets.names)
+        counted = [names.index(name) for name in self._counted]
+        return self._words(images, self._targets)[:, counted]
 
     def distances(self, targets: Rows, sources: Rows) -> Distances:
-        """Bits that differ in the closest pair of views, 0 to 64."""
-        found = np.empty((len(targets), len(sources)), np.float32)
+        """Bits that differ in the closest pair of views."""
+        count, seen, words = sources.shape
+        flat = sources.reshape(count * seen, words)
+        if words == 1:
+            flat, targets = flat[:, 0], targets[:, :, 0]
+        found = np.empty((len(targets), count), np.float32)
         for row, target in enumerate(targets):
-            closest = np.full(sources.shape, hamming.NO_DISTANCE, np.uint8)
-            for hash in target:
-                np.minimum(closest, hamming.distances(sources, hash), out=closest)
-            found[row] = closest.min(axis=1)
+            tries = [hamming.distances(flat, hash).reshape(count, seen) for hash in target]
+            found[row] = np.min(tries, axis=(0, 2))
         return found
 
     def bytes_per_source(self) -> int:
-        """Eight for each view."""
-        return 8 * (1 + len(self._sources.names))
+        """Eight for each word of each view."""
+        return 8 * self._encoder.words * (1 + len(self._sources.names))
 
-    def _hashes(self, images: Sequence[Image.Image], view_set: views.ViewSet) -> Rows:
+    def _words(self, images: Sequence[Image.Image], view_set: views.ViewSet) -> Rows:
         decoded = [decode.Decoded(image, image.width * image.height) for image in images]
-        hashed = intake.hash_decoded(decoded, view_set)
-        return np.array([(image.hash, *image.views) for image in hashed], np.uint64)
+        hashed = intake.hash_decoded(decoded, self._encoder, view_set)
+        words = np.array([image.words for image in hashed], np.uint64)
+        return words.reshape(len(images), -1, self._encoder.words)
 
 
-class _Words:
-    """A hash of several 64-bit words, compared by the bits that differ."""
-
-    def __init__(
-        self,
-        name: str,
-        description: str,
-        words: int,
-        hash: Callable[[Sequence[Image.Image]], other_hashes.Words],
-    ) -> None:
-        self.name = name
-        self.description = description
-        self.default_threshold = 5.0 * words  # pHash's share of the bits
-        self._words = words
-        self._hash = hash
-
-    def describe_sources(self, images: Sequence[Image.Image]) -> Rows:
-        """Words of shape (n, words)."""
-        return self._hash(images)
-
-    def describe_targets(self, images: Sequence[Image.Image]) -> Rows:
-        """The same as of sources."""
-        return self._hash(images)
-
-    def distances(self, targets: Rows, sources: Rows) -> Distances:
-        """Bits that differ, 0 to 64 times the words."""
-        found = np.zeros((len(targets), len(sources)), np.float32)
-        for row, target in enumerate(targets):
-            for word in range(self._words):
-                found[row] += hamming.distances(sources[:, word], target[word])
-        return found
-
-    def bytes_per_source(self) -> int:
-        """Eight for each word."""
-        return 8 * self._words
+def _hash(encoder: Encoder, level: str) -> Callable[[], Detector]:
+    return lambda: Hash(encoder, level)
 
 
 KNOWN: dict[str, Callable[[], Detector]] = {
-    "phash": PHash,
-    "phash+training": lambda: PHashViews("training"),
-    "phash+thorough": lambda: PHashViews("thorough"),
-    "phash-256": lambda: _Words(
-        "phash-256", "pHash of 256 bits (imagehash, hash_size=16)", 4, other_hashes.phash_256
-    ),
-    "dhash": lambda: _Words("dhash", "dHash of 64 bits (imagehash)", 1, other_hashes.dhash),
+    name if level == "plain" else f"{name}+{level}": _hash(encoder, level)
+    for name, encoder in encoders.KNOWN.items()
+    for level in views.LEVELS
 }
 """What makes each detector, by the name that ``--detectors`` takes."""
 

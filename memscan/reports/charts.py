@@ -7,7 +7,7 @@ from typing import NamedTuple, Sequence
 
 from memscan.evidence.rates import rate
 from memscan.records import Report, Thresholds, Verdict
-from memscan.verdicts import HASH_BITS, judge
+from memscan.verdicts import judge
 
 WIDTH, HEIGHT = 440, 250
 LEFT, RIGHT, TOP, BOTTOM = 52, 428, 34, 206
@@ -86,7 +86,7 @@ def histogram(report: Report) -> Histogram:
     counts: dict[int, int] = {}
     for finding in report.findings:
         counts[finding.distance] = counts.get(finding.distance, 0) + 1
-    last = min(HASH_BITS, max(thresholds.distinct + 4, *counts))
+    last = min(report.hash_bits, max(thresholds.distinct + 4, *counts))
     step = 1 if any(distance % 2 for distance in counts) else 2
     slot = (RIGHT - LEFT) / (last + step)
     top, y_ticks = _linear(max(counts.values()))

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from memscan.records import Finding
-from memscan.reports.names import inert
+from memscan.records import Report
+from memscan.reports.names import hex_digits, inert
 from memscan.reports.text import verdict_lines
 
 
-def render(finding: Finding) -> str:
-    """Both hashes (16 hex digits), the distance in bits and the verdict."""
+def render(report: Report) -> str:
+    """Both hashes in hexadecimal digits, the distance in bits and the verdict.
+
+    ``report`` holds one finding.
+    """
+    (finding,) = report.findings
     match = finding.matches[0]
     lines = [
-        f"A: {finding.hash:016x} {inert(finding.target)}",
-        f"B: {match.hash:016x} {inert(match.source)}",
+        f"A: {hex_digits(finding.hash, report.hash_bits)} {inert(finding.target)}",
+        f"B: {hex_digits(match.hash, report.hash_bits)} {inert(match.source)}",
         f"Distance: {match.distance}",
         *verdict_lines(finding.verdict, finding.reasons),
     ]

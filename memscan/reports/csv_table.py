@@ -13,7 +13,7 @@ from typing import Iterator
 
 from memscan.records import Failure, Finding, Match, Report
 from memscan.reports import Style
-from memscan.reports.names import path_cells, table_cell
+from memscan.reports.names import hex_digits, path_cells, table_cell
 
 COLUMNS = (
     "target",
@@ -30,6 +30,7 @@ COLUMNS = (
     "chance_basis",
     "target_hash",
     "source_hash",
+    "quality",
     "failed_stage",
     "failure",
     "target_base64",
@@ -49,7 +50,7 @@ def render(report: Report, style: Style) -> str:
 def _rows(report: Report) -> Iterator[dict[str, object]]:
     for finding in report.findings:
         for rank, match in enumerate(finding.matches, start=1):
-            yield _match_row(finding, rank, match)
+            yield _match_row(finding, rank, match, report.hash_bits)
     for role, failures in (
         ("target", report.target_failures),
         ("source", report.source_failures),
@@ -59,7 +60,7 @@ def _rows(report: Report) -> Iterator[dict[str, object]]:
             yield _failure_row(role, failure)
 
 
-def _match_row(finding: Finding, rank: int, match: Match) -> dict[str, object]:
+def _match_row(finding: Finding, rank: int, match: Match, bits: int) -> dict[str, object]:
     return {
         **path_cells("target", finding.target),
         **path_cells("source", match.source),
@@ -73,8 +74,9 @@ def _match_row(finding: Finding, rank: int, match: Match) -> dict[str, object]:
         "accepted": "true" if finding.accepted else "false",
         "expected_by_chance": "" if finding.chance.expected is None else finding.chance.expected,
         "chance_basis": finding.chance.basis.value,
-        "target_hash": f"{finding.hash:016x}",
-        "source_hash": f"{match.hash:016x}",
+        "target_hash": hex_digits(finding.hash, bits),
+        "source_hash": hex_digits(match.hash, bits),
+        "quality": "" if finding.quality is None else finding.quality,
     }
 
 

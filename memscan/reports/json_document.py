@@ -13,7 +13,7 @@ from typing import Any
 from memscan.evidence import rates
 from memscan.records import CopiedSource, Failure, Finding, Match, Report, Verdict
 from memscan.reports import Style
-from memscan.reports.names import escaped_bytes, path_fields, path_list_fields
+from memscan.reports.names import escaped_bytes, hex_digits, path_fields, path_list_fields
 
 SCHEMA_VERSION = 1
 
@@ -25,8 +25,8 @@ def render(report: Report, style: Style) -> str:
         "tool": tool(report),
         "options": options(report),
         "source": source(report),
-        "findings": [finding(item) for item in report.findings],
-        "copied": [copied(item) for item in report.copied],
+        "findings": [finding(item, report.hash_bits) for item in report.findings],
+        "copied": [copied(item, report.hash_bits) for item in report.copied],
         "curve": [dataclasses.asdict(point) for point in report.curve],
         "holdout": holdout(report),
         "failures": [failure(item) for item in report.failures],
@@ -70,11 +70,12 @@ def options(report: Report) -> dict[str, Any]:
     }
 
 
-def finding(finding: Finding) -> dict[str, Any]:
-    """One target with its verdict and matches."""
+def finding(finding: Finding, bits: int) -> dict[str, Any]:
+    """One target with its verdict and matches; ``bits`` is the length of the hashes."""
     return {
         **path_fields("target", finding.target),
-        "hash": f"{finding.hash:016x}",
+        "hash": hex_digits(finding.hash, bits),
+        "quality": finding.quality,
         "verdict": finding.verdict.value,
         "distance": finding.distance,
         "review": finding.review,
@@ -82,16 +83,16 @@ def finding(finding: Finding) -> dict[str, Any]:
         "accepted": finding.accepted,
         "expected_by_chance": finding.chance.expected,
         "chance_basis": finding.chance.basis.value,
-        "matches": [_match(match) for match in finding.matches],
-        "hints": [_match(match) for match in finding.hints],
+        "matches": [_match(match, bits) for match in finding.matches],
+        "hints": [_match(match, bits) for match in finding.hints],
     }
 
 
-def copied(item: CopiedSource) -> dict[str, Any]:
-    """One source image that targets copy."""
+def copied(item: CopiedSource, bits: int) -> dict[str, Any]:
+    """One source image that targets copy; ``bits`` is the length of the hashes."""
     return {
         **path_fields("source", item.source),
-        "hash": f"{item.hash:016x}",
+        "hash": hex_digits(item.hash, bits),
         "same_hash": item.same_hash,
         **path_list_fields("targets", item.targets),
     }
@@ -155,10 +156,10 @@ def summary(report: Report) -> dict[str, Any]:
     }
 
 
-def _match(match: Match) -> dict[str, Any]:
+def _match(match: Match, bits: int) -> dict[str, Any]:
     return {
         **path_fields("source", match.source),
-        "hash": f"{match.hash:016x}",
+        "hash": hex_digits(match.hash, bits),
         "distance": match.distance,
         "view": match.view.name,
         "similarity": match.similarity,

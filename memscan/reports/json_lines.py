@@ -21,7 +21,7 @@ def render(report: Report, style: Style) -> str:
 
 def _lines(report: Report) -> Iterator[dict[str, Any]]:
     for finding in report.findings:
-        yield {"type": "finding", **json_document.finding(finding)}
+        yield {"type": "finding", **json_document.finding(finding, report.hash_bits)}
     for failure in report.failures:
         yield {"type": "failure", **json_document.failure(failure)}
     yield {
@@ -30,7 +30,7 @@ def _lines(report: Report) -> Iterator[dict[str, Any]]:
         "tool": json_document.tool(report),
         "options": json_document.options(report),
         "source": json_document.source(report),
-        "copied": [json_document.copied(item) for item in report.copied],
+        "copied": [json_document.copied(item, report.hash_bits) for item in report.copied],
         "curve": [dataclasses.asdict(point) for point in report.curve],
         "holdout": json_document.holdout(report),
         **json_document.summary(report),

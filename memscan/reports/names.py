@@ -83,3 +83,8 @@ def _inert_character(character: str) -> str:
     if _is_escaped_byte(character):
         return _byte_escape(character)
     return character.encode("unicode_escape", "surrogatepass").decode("ascii")
+
+
+def hex_digits(hash: int, bits: int) -> str:
+    """A hash of so many bits as text, the first bit first, as imagehash and PDQ write it."""
+    return f"{hash:0{bits // 4}x}"

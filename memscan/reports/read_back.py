@@ -11,7 +11,7 @@ from memscan.errors import InputError
 from memscan.records import CurvePoint, Thresholds, Verdict
 from memscan.reports.json_document import SCHEMA_VERSION
 
-_LARGEST_DISTANCE = 64
+_LARGEST_DISTANCE = 256  # of the longest hash
 _LARGEST_COUNT = 10**15
 
 # A document of a million findings is many times as large as what is taken from it.
@@ -27,7 +27,7 @@ _KEPT = {
 class Audit:
     """What a document says of its targets, at least one.
 
-    ``distances`` has 65 entries: the number of targets whose closest source is so many bits away.
+    ``distances`` has 257 entries: the number of targets whose closest source is so many bits away.
     ``verdicts`` counts the targets of each verdict. ``copies`` is how many targets of how many
     show evidence of a copy, or None where no rate was given. ``curve`` is in rising distance.
     """

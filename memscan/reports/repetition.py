@@ -5,8 +5,8 @@ from __future__ import annotations
 import shlex
 from typing import Iterator
 
-from memscan import decode
-from memscan.records import Report, Thresholds
+from memscan import decode, encoders
+from memscan.records import Report
 
 MAX_WORDS = 200
 """Of a command line that is worth showing."""
@@ -35,6 +35,7 @@ def facts(report: Report) -> Iterator[tuple[str, str]]:
     yield "searched", "at every depth" if options.recursive else "the directories themselves"
     yield "links to directories", "entered" if options.follow_symlinks else "not entered"
     yield "target that is a source", "left out" if options.exclude_self else "compared"
+    yield "hash", options.hash
     yield "views compared", options.views
     yield "matches listed", str(options.top_k)
     limit = decode.MAX_PIXELS if options.max_pixels is None else options.max_pixels
@@ -47,7 +48,7 @@ def facts(report: Report) -> Iterator[tuple[str, str]]:
 
 
 def _words(report: Report) -> Iterator[str]:
-    options, usual = report.options, Thresholds()
+    options, usual = report.options, encoders.choose(report.options.hash).thresholds
     yield from ("memscan", "detect")
     for target in report.targets:
         yield from ("--target", target)
@@ -67,6 +68,7 @@ def _words(report: Report) -> Iterator[str]:
         if chosen:
             yield name
     for name, value, default in (
+        ("--hash", options.hash, "phash"),
         ("--near-threshold", report.thresholds.near, usual.near),
         ("--distinct-threshold", report.thresholds.distinct, usual.distinct),
         ("--views", options.views, "plain"),

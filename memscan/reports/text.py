@@ -59,6 +59,8 @@ def finding_lines(finding: Finding, verbose: bool) -> Iterator[str]:
     if verbose:
         if closest.similarity is not None:
             yield f"Similarity of the pixels: {closest.similarity:.2f}"
+        if finding.quality is not None:
+            yield f"Quality of the target's hash: {finding.quality} of 100"
         yield f"Expected by chance: {_chance(finding.chance)}"
 
 

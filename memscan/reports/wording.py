@@ -52,6 +52,10 @@ BASES = {
         "Low information: the image has too little detail for its distances to mean anything. "
         "There is no number."
     ),
+    Basis.NO_MODEL: (
+        "No model: how far unrelated images are from each other was measured for pHash of 64 bits "
+        "and not for this hash. There is no number."
+    ),
 }
 
 _NO_CHANCE = {

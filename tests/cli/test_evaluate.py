@@ -43,7 +43,7 @@ def test_the_table_byte_for_byte_but_for_the_times() -> None:
         "[+] Found 8 images in photos",
         "Thresholds fitted on 4 images, numbers from 4 others; 24 unrelated pairs; seed 0.",
         "",
-        "phash: pHash of 64 bits, as memscan detect computes it",
+        "phash: 64 bits, as memscan detect --hash phash",
         "Found at distance 5 or less. All numbers in percent.",
         "-" * 101,
         "                         recall [95 %] recall@1 TPR@1e-3 TPR@1e-4 TPR@1e-5      µAP    "
@@ -154,7 +154,10 @@ class TestFailures:
         ([], "give one of --images, --pairs and --identities"),
         (["--images", "photos", "--pairs", "a.csv"], "give one of --images, --pairs and"),
         (["--images", "nowhere"], "nowhere: there is no such file or directory"),
-        (["--images", "photos", "--detectors", "pdq"], "pdq: no such detector; there are phash, "),
+        (
+            ["--images", "photos", "--detectors", "sscd"],
+            "sscd: no such detector; there are phash, ",
+        ),
         (["--images", "photos", "--edits", "melt"], "melt: no such edit or group of edits; "),
         (["--images", "photos", "--seed", "-1"], "Invalid value for '--seed'"),
         (["--images", "photos", "--limit", "3"], "Invalid value for '--limit'"),

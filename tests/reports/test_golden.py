@@ -191,7 +191,7 @@ def test_no_cell_is_a_formula() -> None:
 
 
 def test_a_comparison_shows_both_hashes() -> None:
-    assert comparison.render(ONE_TARGET.findings[0]) == (
+    assert comparison.render(ONE_TARGET) == (
         "A: 8f00000000000001 ./generated_images/sample_01.png\n"
         "B: 8f0000000000000e ./training_data/class_A/img_402.jpg\n"
         "Distance: 4\n"
