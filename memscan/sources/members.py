@@ -47,13 +47,12 @@ class Limits:
     holds an uncompressed image of 170 megapixels.
     ``members``: members of a container, images or not. Reading ends with a failure at the next.
     ``expansion``: bytes that may come out of a compressed container for each byte in it, once
-    ``free_bytes`` have come out. Photographs give 1, uncompressed drawings up to some 100, the
-    zeros of a bomb 1,000 and more.
+    ``free_bytes`` have come out. Photographs give 1, the zeros of a bomb 200 and more.
     """
 
     member_bytes: int = 512 << 20
     members: int = 10_000_000
-    expansion: int = 250
+    expansion: int = 100
     free_bytes: int = 256 << 20
 
     def check_count(self, count: int) -> None:

@@ -9,6 +9,7 @@ being 0.
 from __future__ import annotations
 
 import contextlib
+import itertools
 import os
 from typing import TYPE_CHECKING, Any, BinaryIO, Collection, Iterator
 
@@ -18,7 +19,6 @@ from memscan.sources.members import Content, Limits, Problem, Seen, looks_like_i
 
 if TYPE_CHECKING:
     import pyarrow as pa
-    import pyarrow.parquet as pq
 
 _BATCH = 16  # rows in memory at a time
 _BUFFER = 1 << 20  # bytes of a column chunk that are read at a time
@@ -34,25 +34,20 @@ def members(path: str, file: BinaryIO, limits: Limits, seen: Seen) -> Iterator[C
     A broken row group is left at its first bad batch, the next is read, and ReadError is raised
     at the end. Raises InputError if no column holds images or pyarrow is missing.
     """
-    parquet = _open(file)
-    limits.check_count(parquet.metadata.num_rows)
-    columns = _image_columns(path, parquet, limits)
+    table = _Table(file, limits)
+    columns = table.image_columns(path)
     broken = []
-    first = 0
-    for group in range(parquet.num_row_groups):
-        row = first
-        first += parquet.metadata.row_group(group).num_rows
+    for group, rows in enumerate(table.groups):
+        row = rows.start
         try:
-            for batch in _batches(parquet, group, columns, limits):
+            for batch in table.batches(group, columns):
                 values = [_values(batch, column, limits) for column in columns]
-                for at in range(batch.num_rows):
-                    for column, column_values in zip(columns, values):
-                        yield Content(f"{column}/{row + at}", column_values[at])
-                row += batch.num_rows
-            if row != first:
-                raise ReadError(f"the row group states {first} rows up to here")
+                for in_row in zip(*values):
+                    for column, value in zip(columns, in_row):
+                        yield Content(f"{column}/{row}", value)
+                    row += 1
         except ReadError as error:
-            broken.append(f"rows {row} to {first - 1} cannot be read ({error})")
+            broken.append(f"rows {row} to {rows.stop - 1} cannot be read ({error})")
     if broken:
         others = f", and {len(broken) - 1} more row groups" if len(broken) > 1 else ""
         raise ReadError(broken[0] + others)
@@ -61,45 +56,112 @@ def members(path: str, file: BinaryIO, limits: Limits, seen: Seen) -> Iterator[C
 def find(path: str, file: BinaryIO, names: Collection[str], limits: Limits) -> Iterator[Content]:
     """Those of the named values that there are: each costs its row group up to its row.
 
-    Raises ReadError for a broken file.
+    Raises ReadError for a broken file, and InputError if pyarrow is missing.
     """
-    wanted: dict[str, set[int]] = {}
+    table = _Table(file, limits)
+    wanted: dict[str, set[str]] = {}
     for name in names:
-        column, _, row = name.rpartition("/")
-        if row.isdigit() and str(int(row[:20])) == row:
-            wanted.setdefault(column, set()).add(int(row))
-    parquet = _open(file)
-    there = set(parquet.schema_arrow.names)
-    first = 0
-    for group in range(parquet.num_row_groups):
-        begin, first = first, first + parquet.metadata.row_group(group).num_rows
-        for column, rows in wanted.items():
-            left = sorted(row for row in rows if begin <= row < first)
-            if left and column in there:
-                yield from _find_rows(
-                    parquet, group, column, [row - begin for row in left], begin, limits
-                )
+        column, _, row_text = name.rpartition("/")
+        wanted.setdefault(column, set()).add(row_text)
+    for column in table.candidates():
+        texts = wanted.get(column, set())
+        for group, rows in enumerate(table.groups):
+            left = [row for row in rows if str(row) in texts] if texts else []
+            row = rows.start
+            for batch in table.batches(group, [column]) if left else ():
+                while left and left[0] < row + batch.num_rows:
+                    at = left.pop(0)
+                    (value,) = _values(batch.slice(at - row, 1), column, limits)
+                    yield Content(f"{column}/{at}", value)
+                row += batch.num_rows
+                if not left:
+                    break
 
 
-def _find_rows(
-    parquet: pq.ParquetFile, group: int, column: str, rows: list[int], begin: int, limits: Limits
-) -> Iterator[Content]:
-    """The values in these rows of the group, in rising order; its first row is ``begin``."""
-    done = 0
-    for batch in _batches(parquet, group, [column], limits):
-        while rows and rows[0] < done + batch.num_rows:
-            row = rows.pop(0)
-            (value,) = _values(batch.slice(row - done, 1), column, limits)
-            yield Content(f"{column}/{begin + row}", value)
-        done += batch.num_rows
-        if not rows:
-            return
+class _Table:
+    """An open Parquet file; ``groups`` holds the rows of each row group."""
 
+    def __init__(self, file: BinaryIO, limits: Limits) -> None:
+        parquet = _import_parquet()
+        self._limits = limits
+        self._size = file.seek(0, 2)
+        if not self._size:
+            raise ReadError("the file is empty")
+        file.seek(0)
+        with _as_read_error():
+            self._parquet = parquet.ParquetFile(file, buffer_size=_BUFFER, pre_buffer=False)
+            self._schema: pa.Schema = self._parquet.schema_arrow
+            metadata = self._parquet.metadata
+            counts = [
+                metadata.row_group(group).num_rows for group in range(metadata.num_row_groups)
+            ]
+        if min(counts, default=0) < 0:
+            raise ReadError("a row group states less than 0 rows")
+        limits.check_count(sum(counts))
+        ends = list(itertools.accumulate(counts))
+        self.groups = [range(end - count, end) for count, end in zip(counts, ends)]
 
-def _open(file: BinaryIO) -> pq.ParquetFile:
-    parquet = _import_parquet()
-    with _as_read_error():
-        return parquet.ParquetFile(file, buffer_size=_BUFFER, pre_buffer=False)
+    def batches(self, group: int, columns: list[str]) -> Iterator[pa.RecordBatch]:
+        """Some rows of a row group at a time, all in all as many as it states. Raises ReadError."""
+        left = len(self.groups[group])
+        with _as_read_error():
+            # Not the sizes of its columns: where these are bad, pyarrow ends the process.
+            unpacked = self._parquet.metadata.row_group(group).total_byte_size
+            self._limits.check_expansion(unpacked, self._size)
+            batches = self._parquet.iter_batches(_BATCH, [group], columns, use_threads=False)
+        while True:
+            with _as_read_error():
+                batch = next(batches, None)
+            if batch is None:
+                break
+            left -= batch.num_rows
+            if left < 0:
+                break
+            yield batch
+        if left:
+            raise ReadError("another number of rows than stated")
+
+    def candidates(self) -> list[str]:
+        """The columns that can hold images by their types, in the order of the schema."""
+        names = self._schema.names
+        return [
+            field.name
+            for field in self._schema
+            if names.count(field.name) == 1 and (_is_binary(field.type) or _is_struct(field.type))
+        ]
+
+    def image_columns(self, path: str) -> list[str]:
+        """The columns that hold images, in the order of the schema. Raises InputError."""
+        candidates = self.candidates()
+        samples = self._samples(candidates) if candidates else {}
+        columns = [
+            name
+            for name in candidates
+            if any(samples[name])
+            or (_is_struct(self._schema.field(name).type) and not samples[name])
+        ]
+        if not columns:
+            described = (
+                ", ".join(f"{field.name} ({field.type})" for field in self._schema) or "none"
+            )
+            raise InputError(f"{path}: no column of images (columns: {described})")
+        return columns
+
+    def _samples(self, columns: list[str]) -> dict[str, list[bool]]:
+        """Whether the first values of each column that are not null are images, some at most."""
+        samples: dict[str, list[bool]] = {name: [] for name in columns}
+        rows = 0
+        for group in range(len(self.groups)):
+            with contextlib.suppress(ReadError):  # told when the row group is read
+                for batch in self.batches(group, columns):
+                    for name, found in samples.items():
+                        with _as_read_error():
+                            found.extend(_are_images(batch.column(name)))
+                    rows += batch.num_rows
+                    enough = all(len(found) >= _SAMPLE for found in samples.values())
+                    if enough or rows >= _SAMPLE_ROWS:
+                        return samples
+        return samples
 
 
 def _import_parquet() -> Any:
@@ -112,25 +174,6 @@ def _import_parquet() -> Any:
             "Parquet files need the extra parquet: pip install 'memscan[parquet]'"
         ) from error
     return pyarrow.parquet
-
-
-def _batches(
-    parquet: pq.ParquetFile, group: int, columns: list[str], limits: Limits
-) -> Iterator[pa.RecordBatch]:
-    """Some rows of a row group at a time. Raises ReadError."""
-    with _as_read_error():
-        metadata = parquet.metadata.row_group(group)
-        chunks = [metadata.column(index) for index in range(metadata.num_columns)]
-        unpacked = sum(chunk.total_uncompressed_size for chunk in chunks)
-        packed = sum(chunk.total_compressed_size for chunk in chunks)
-        limits.check_expansion(unpacked, packed)
-        batches = parquet.iter_batches(_BATCH, [group], columns, use_threads=False)
-    while True:
-        with _as_read_error():
-            batch = next(batches, None)
-        if batch is None:
-            return
-        yield batch
 
 
 @contextlib.contextmanager
@@ -175,46 +218,13 @@ def _bytes(value: pa.Scalar, limits: Limits) -> bytes | Problem:
 def _no_bytes(path: pa.Scalar) -> Problem:
     """What is said of a row without bytes."""
     if path.is_valid:
-        return Problem(f"the row holds no image, only the path {path.as_py()!r}")
+        return Problem(f"the row holds no image, only the path {_text(path)!r}")
     return _NULL
 
 
-def _image_columns(path: str, parquet: pq.ParquetFile, limits: Limits) -> list[str]:
-    """The names of the image columns, in the order of the schema. Raises InputError."""
-    with _as_read_error():
-        schema = parquet.schema_arrow
-    names = schema.names
-    candidates = [
-        field.name
-        for field in schema
-        if names.count(field.name) == 1 and (_is_binary(field.type) or _is_struct(field.type))
-    ]
-    samples = _samples(parquet, candidates, limits) if candidates else {}
-    columns = [
-        name
-        for name in candidates
-        if any(samples[name]) or (_is_struct(schema.field(name).type) and not samples[name])
-    ]
-    if not columns:
-        described = ", ".join(f"{field.name} ({field.type})" for field in schema) or "none"
-        raise InputError(f"{path}: no column of images (columns: {described})")
-    return columns
-
-
-def _samples(parquet: pq.ParquetFile, columns: list[str], limits: Limits) -> dict[str, list[bool]]:
-    """Whether the first values of each column that are not null are images, some at most."""
-    samples: dict[str, list[bool]] = {name: [] for name in columns}
-    rows = 0
-    for group in range(parquet.num_row_groups):
-        with contextlib.suppress(ReadError):  # told when the row group is read
-            for batch in _batches(parquet, group, columns, limits):
-                for name, found in samples.items():
-                    found.extend(_are_images(batch.column(name)))
-                rows += batch.num_rows
-                enough = all(len(found) >= _SAMPLE for found in samples.values())
-                if enough or rows >= _SAMPLE_ROWS:
-                    return samples
-    return samples
+def _text(value: pa.Scalar) -> str:
+    """A string that may be null or no UTF-8."""
+    return value.as_buffer().to_pybytes().decode("utf-8", "replace") if value.is_valid else ""
 
 
 def _are_images(column: pa.Array) -> Iterator[bool]:
@@ -222,8 +232,8 @@ def _are_images(column: pa.Array) -> Iterator[bool]:
     values, paths = _children(column) if _is_struct(column.type) else (column, None)
     for row, value in enumerate(values):
         if value.is_valid:
-            path = paths[row].as_py() if paths is not None else None
-            suffix = os.path.splitext(path)[1].lower() if path else ""
+            path = _text(paths[row]) if paths is not None else ""
+            suffix = os.path.splitext(path)[1].lower()
             yield suffix in SUFFIXES or looks_like_image(value.as_buffer().to_pybytes())
 
 

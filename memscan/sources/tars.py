@@ -198,7 +198,7 @@ def _extension(stream: Stream, header: _Header, start: int) -> dict[bytes, bytes
         length = int(digits) if digits.isdigit() else 0
         record = data[position + len(digits) + 1 : position + length]
         key, equals, value = record[:-1].partition(b"=")
-        if not equals or record[-1:] != b"\n":
+        if not equals or record[-1:] != b"\n" or position + length > len(data):
             raise ReadError(f"broken at byte {start}: not a pax header")
         records[key] = value.partition(b"\0")[0]
         position += length

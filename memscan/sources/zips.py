@@ -7,6 +7,7 @@ compared with what comes out; the checksum decides.
 
 from __future__ import annotations
 
+import contextlib
 import stat
 import struct
 import zlib
@@ -224,9 +225,7 @@ def find(path: str, file: BinaryIO, names: Collection[str], limits: Limits) -> I
     The positions in the directory are remembered, so that one pass serves many calls.
     """
     archive = _Archive(file, limits)
-    positions = positions_of(
-        path, lambda: ((entry.name, entry.position) for entry in archive.entries())
-    )
+    positions = positions_of(path, lambda: _scan(archive))
     for name in names:
         for position in positions.of(name):
             entry = archive.entry_at(position)
@@ -235,6 +234,13 @@ def find(path: str, file: BinaryIO, names: Collection[str], limits: Limits) -> I
                 if content is not None:
                     yield Content(name, content)
                 break
+
+
+def _scan(archive: _Archive) -> Iterator[tuple[str, int]]:
+    """The names and positions of all members up to the end, or to where the directory breaks."""
+    with contextlib.suppress(ReadError):  # told when the archive was read from front to back
+        for entry in archive.entries():
+            yield entry.name, entry.position
 
 
 def _parse(data: bytes, offset: int, position: int) -> tuple[_Entry | None, int]:
