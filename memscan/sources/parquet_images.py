@@ -131,49 +131,56 @@ class _Table:
         ]
 
     def image_columns(self, path: str) -> list[str]:
-        """The columns that hold images, in the order of the schema. Raises InputError."""
-        candidates = self.candidates()
-        samples = self._samples(candidates) if candidates else {}
+        """The columns that hold images, in the order of the schema.
+
+        Raises ReadError if this cannot be told, and InputError if there are none.
+        """
+        samples: dict[str, list[bool]] = {name: [] for name in self.candidates()}
+        error = self._sample(samples) if samples else None
         columns = [
             name
-            for name in candidates
-            if any(samples[name])
-            or (_is_struct(self._schema.field(name).type) and not samples[name])
+            for name, found in samples.items()
+            if any(found) or (not found and _is_struct(self._schema.field(name).type))
         ]
+        if not columns and error is not None:
+            raise error
         if not columns:
-            described = (
-                ", ".join(f"{field.name} ({field.type})" for field in self._schema) or "none"
-            )
-            raise InputError(f"{path}: no column of images (columns: {described})")
+            described = ", ".join(f"{field.name} ({field.type})" for field in self._schema)
+            raise InputError(f"{path}: no column of images (columns: {described or 'none'})")
         return columns
 
-    def _samples(self, columns: list[str]) -> dict[str, list[bool]]:
-        """Whether the first values of each column that are not null are images, some at most."""
-        samples: dict[str, list[bool]] = {name: [] for name in columns}
+    def _sample(self, samples: dict[str, list[bool]]) -> ReadError | None:
+        """Add whether the first values of each column that are not null are images.
+
+        Returns the error of the first row group that could not be read.
+        """
         rows = 0
+        first_error = None
         for group in range(len(self.groups)):
-            with contextlib.suppress(ReadError):  # told when the row group is read
-                for batch in self.batches(group, columns):
+            try:
+                for batch in self.batches(group, list(samples)):
                     for name, found in samples.items():
                         with _as_read_error():
                             found.extend(_are_images(batch.column(name)))
                     rows += batch.num_rows
                     enough = all(len(found) >= _SAMPLE for found in samples.values())
                     if enough or rows >= _SAMPLE_ROWS:
-                        return samples
-        return samples
+                        return first_error
+            except ReadError as error:
+                first_error = first_error or error
+        return first_error
 
 
 def _import_parquet() -> Any:
     try:
-        import pyarrow.parquet
+        from pyarrow import parquet
     except ImportError as error:
         if error.name != "pyarrow":  # it is there, but broken
             raise
         raise InputError(
             "Parquet files need the extra parquet: pip install 'memscan[parquet]'"
         ) from error
-    return pyarrow.parquet
+    return parquet
 
 
 @contextlib.contextmanager

@@ -30,7 +30,7 @@ def expand(pattern: str, limit: int = MAX_EXPANSIONS) -> list[str]:
     if os.path.lexists(pattern):
         return [pattern]
     found: set[str] = set()
-    for word in _without_braces(pattern, limit):
+    for word in list(_without_braces(pattern, limit)):
         found.update(_files(word, pattern))
         if len(found) > limit:
             raise _too_many(pattern, limit)
