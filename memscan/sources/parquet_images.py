@@ -25,6 +25,8 @@ _BUFFER = 1 << 20  # bytes of a column chunk that are read at a time
 _SAMPLE = 16  # values that tell whether a column holds images
 _SAMPLE_ROWS = 1024  # rows in which they are looked for
 _BINARY = ("binary", "large_binary", "binary_view")
+# Before 14.0.1 pyarrow unpickles what a file holds (CVE-2023-47248); 15 verifies its checksums.
+_OLDEST = 15
 _NULL = Problem("the row is null")
 
 
@@ -89,7 +91,9 @@ class _Table:
             raise ReadError("the file is empty")
         file.seek(0)
         with _as_read_error():
-            self._parquet = parquet.ParquetFile(file, buffer_size=_BUFFER, pre_buffer=False)
+            self._parquet = parquet.ParquetFile(
+                file, buffer_size=_BUFFER, pre_buffer=False, page_checksum_verification=True
+            )
             self._schema: pa.Schema = self._parquet.schema_arrow
             metadata = self._parquet.metadata
             counts = [
@@ -173,6 +177,7 @@ class _Table:
 
 def _import_parquet() -> Any:
     try:
+        import pyarrow
         from pyarrow import parquet
     except ImportError as error:
         if error.name != "pyarrow":  # it is there, but broken
@@ -180,6 +185,11 @@ def _import_parquet() -> Any:
         raise InputError(
             "Parquet files need the extra parquet: pip install 'memscan[parquet]'"
         ) from error
+    if int(pyarrow.__version__.partition(".")[0]) < _OLDEST:
+        raise InputError(
+            f"Parquet files need pyarrow {_OLDEST} or newer, and {pyarrow.__version__} is "
+            "installed: pip install --upgrade 'memscan[parquet]'"
+        )
     return parquet
 
 

@@ -206,6 +206,34 @@ def test_a_missing_pyarrow_names_the_extra(path: Path, monkeypatch: pytest.Monke
         read(path)
 
 
+@pytest.mark.parametrize("version", ["14.0.2", "9.0.0"])
+def test_an_old_pyarrow_is_refused(
+    version: str, path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path.write_bytes(hf())
+    monkeypatch.setattr(pa, "__version__", version)
+    with pytest.raises(InputError, match=f"need pyarrow 15 or newer, and {version} is installed"):
+        read(path)
+
+
+def test_checksums_of_pages_are_verified(path: Path) -> None:
+    """One changed bit inside the last image, which nothing else would tell."""
+    data = bytearray(
+        parquet(
+            {"image": pa.array(GOOD[:1])},
+            compression="none",
+            use_dictionary=False,
+            write_page_checksum=True,
+            write_statistics=False,
+        )
+    )
+    path.write_bytes(data)
+    assert read(path) == {"image/0": GOOD[0]}
+    data[data.index(GOOD[0]) + 60] ^= 1
+    path.write_bytes(data)
+    assert "CRC checksum verification failed" in str(read(path)[str(path)])
+
+
 def test_the_features_of_a_hugging_face_data_set_are_not_needed(path: Path) -> None:
     table = pa.table({"image": images(ROWS)})
     features = {"info": {"features": {"image": {"_type": "Image"}}}}
