@@ -8,13 +8,20 @@ the user has to change: a missing extra, a Parquet file without images.
 
 from __future__ import annotations
 
-from types import ModuleType
-from typing import Iterable, Iterator
+from typing import BinaryIO, Collection, Iterable, Iterator, Protocol
 
 from memscan.errors import InputError, ReadError
 from memscan.records import Failure, Stage
 from memscan.sources import parquet_images, tars, zips
-from memscan.sources.members import DEFAULT_LIMITS, Limits, Member, Problem, Seen, open_container
+from memscan.sources.members import (
+    DEFAULT_LIMITS,
+    Content,
+    Limits,
+    Member,
+    Problem,
+    Seen,
+    open_container,
+)
 from memscan.sources.uris import SUFFIXES, Location, join_uri, kind_of, split_uri
 
 __all__ = [
@@ -31,7 +38,20 @@ __all__ = [
     "split_uri",
 ]
 
-_READERS: dict[str, ModuleType] = {"tar": tars, "zip": zips, "parquet": parquet_images}
+
+class _Reader(Protocol):
+    """What the module of a format has."""
+
+    def members(
+        self, path: str, file: BinaryIO, limits: Limits, seen: Seen
+    ) -> Iterator[Content]: ...
+
+    def find(
+        self, path: str, file: BinaryIO, names: Collection[str], limits: Limits
+    ) -> Iterator[Content]: ...
+
+
+_READERS: dict[str, _Reader] = {"tar": tars, "zip": zips, "parquet": parquet_images}
 
 
 def read_members(path: str, limits: Limits = DEFAULT_LIMITS) -> Iterator[Member]:

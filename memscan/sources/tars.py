@@ -84,8 +84,8 @@ def find(path: str, file: BinaryIO, names: Collection[str], limits: Limits) -> I
     for name in names:
         for start in positions.of(name):
             stream.go_to(start)
-            entry = next(_entries(stream, limits))
-            if entry.name == name:
+            entry = next(_entries(stream, limits), None)
+            if entry is not None and entry.name == name:
                 yield Content(name, entry.problem or _read(stream, entry, collect, limits))
                 break
 
@@ -126,7 +126,7 @@ def _entries(stream: Stream, limits: Limits) -> Iterator[_Entry]:
         if block == _NOTHING:
             _require_end(stream)
             return
-        header = _header(block, stream.position - len(block), stream.size)
+        header = _header(block, stream.position - len(block))
         size = header.size
         if header.type not in _EXTENSIONS:
             size = 0 if header.type in _NO_FILES else _pax_size(extended, size, start)
@@ -136,23 +136,21 @@ def _entries(stream: Stream, limits: Limits) -> Iterator[_Entry]:
         elif header.type not in _EXTENSIONS:
             count += 1
             limits.check_count(count)
-            is_sparse = header.type == _SPARSE or any(
-                key.startswith(b"GNU.sparse.") for key in extended
-            )
+            is_sparse = header.type == _SPARSE or b"sparse" in extended
             if header.type == _SPARSE:
                 following += _skip_sparse_map(stream, block)
-            name = extended.get(b"GNU.sparse.name", extended.get(b"path", header.name))
+            name = extended.get(b"sparse name", extended.get(b"path", header.name))
             is_file = header.type not in _NO_FILES and header.type not in _GNU_EXTRAS
             if is_file and not name.endswith(b"/"):
                 text = name.decode("utf-8", "surrogateescape")
                 yield _Entry(text, size, start, _SPARSE_PROBLEM if is_sparse else None)
             extended = {}
         stream.go_to(following)
-        if not extended:
+        if not extended:  # else the headers just read belong to the next member
             start = stream.position
 
 
-def _header(block: bytes, position: int, size: int) -> _Header:
+def _header(block: bytes, position: int) -> _Header:
     """What a header says that matters here. Raises ReadError."""
     if len(block) < _BLOCK:
         if not position and not block:
@@ -185,7 +183,10 @@ def _number(field: bytes) -> int:
 
 
 def _extension(stream: Stream, header: _Header, start: int) -> dict[bytes, bytes]:
-    """What a header says of the member behind it: pax records, or a long name as ``path``."""
+    """What a header says of the member behind it: ``path``, ``size``, and marks of sparse files.
+
+    A long name is a ``path``, too. Nothing else is kept, however many such headers there are.
+    """
     if header.size > _EXTENSION_BYTES:
         raise ReadError(f"broken at byte {start}: a header of {header.size} bytes")
     data = b"".join(stream.chunks(header.size))
@@ -200,8 +201,11 @@ def _extension(stream: Stream, header: _Header, start: int) -> dict[bytes, bytes
         key, equals, value = record[:-1].partition(b"=")
         if not equals or record[-1:] != b"\n" or position + length > len(data):
             raise ReadError(f"broken at byte {start}: not a pax header")
-        records[key] = value.partition(b"\0")[0]
         position += length
+        if key in (b"path", b"size"):
+            records[key] = value.partition(b"\0")[0]
+        elif key.startswith(b"GNU.sparse."):
+            records[b"sparse name" if key == b"GNU.sparse.name" else b"sparse"] = value
     return records
 
 

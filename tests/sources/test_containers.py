@@ -8,7 +8,7 @@ import zipfile
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from memscan.errors import InputError, ReadError
@@ -127,6 +127,7 @@ def test_ustar_joins_its_prefix(tmp_path: Path) -> None:
     assert contents(path) == {name: b"1"}
 
 
+@settings(deadline=None)
 @given(
     st.dictionaries(
         st.text(st.characters(codec="utf-8", exclude_characters="\0"), min_size=1).map(
@@ -187,6 +188,7 @@ class TestNames:
         assert join_uri("tar", member, "/data/x.tar") == uri
         assert split_uri(uri) == (member, "/data/x.tar")
 
+    @settings(deadline=None)
     @given(
         st.sampled_from(["tar", "zip", "parquet"]),
         st.text(st.sampled_from("ab:%235A/\n\udcff\0")),
@@ -345,6 +347,7 @@ class TestRandomAccess:
             assert sum(map(len, positions._remembered.values())) <= 10
         assert len(positions._remembered) == 2
 
+    @settings(deadline=None)
     @given(st.lists(st.sampled_from("abcdef")))
     def test_positions_as_a_list_has_them(self, names: list[str]) -> None:
         made = positions.Positions((name, at) for at, name in enumerate(names))

@@ -168,6 +168,7 @@ CASES: dict[str, tuple[Callable[[], bytes], int, str]] = {
         1,
         "sparse file",
     ),
+    "sparse_pax_of_old.tar": (lambda: pax(b"25 GNU.sparse.map=0,1000\n"), 1, "sparse file"),
     "sparse_map_cut.tar": (lambda: sparse_map()[:600], 0, "ends early"),
     "pax_length_0.tar": (lambda: pax(b"0 path=b.png\n"), 1, "not a pax header"),
     "pax_length_1.tar": (lambda: pax(b"1 path=b.png\n"), 1, "not a pax header"),

@@ -8,7 +8,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from memscan.errors import InputError
@@ -54,12 +54,13 @@ def test_braces(pattern: str, words: list[str]) -> None:
     assert sorted(set(_without_braces(pattern, 100))) == sorted(words)
 
 
+@settings(deadline=None)
 @given(
     st.lists(
         st.one_of(
             st.text("xy.", max_size=3),
             st.lists(st.text("ab", max_size=2), min_size=2, max_size=3),
-            st.tuples(st.integers(0, 120), st.integers(0, 120)),
+            st.tuples(st.integers(0, 12), st.integers(0, 12)),
         ),
         max_size=3,
     )
@@ -162,6 +163,7 @@ class TestFilesFrom:
         assert files_from(str(tmp_path / "list"), nul) == names
 
     @needs_posix
+    @settings(deadline=None)
     @given(st.lists(st.binary(min_size=1).filter(lambda name: b"\0" not in name), min_size=1))
     def test_any_bytes_between_nul(self, names: list[bytes]) -> None:
         data = b"".join(name + b"\0" for name in names)
