@@ -120,7 +120,7 @@ def open_image(
     bytes cannot be read and DecodeError if they are no whole image in one of :data:`FORMATS` or
     more than ``max_pixels`` pixels. The image is loaded, its file closed.
     """
-    with _open_regular(path) as file, _as_image_errors(file, max_pixels):
+    with open_regular(path) as file, _as_image_errors(file, max_pixels):
         image: Image.Image = Image.open(file, formats=_available_formats())
         pixels = image.width * image.height
         if pixels > max_pixels:
@@ -151,22 +151,47 @@ def load(image: Image.Image, max_pixels: int = MAX_PIXELS) -> Decoded:
 
 
 def looks_like_image(path: str) -> bool:
+    """Whether the file at ``path`` :func:`begins_like_image`.
+
+    True as well for a regular file that cannot be read, so that the scan tells why.
+    """
+    try:
+        with open_regular(path) as file:
+            return begins_like_image(file)
+    except (ReadError, OSError):
+        return os.path.isfile(path)
+
+
+def begins_like_image(file: BinaryIO) -> bool:
     """Whether the first bytes are those of one of :data:`FORMATS`.
 
     A mark of one or two bytes counts only if the header behind it can be read. TGA has no mark
-    and is never recognised. True as well for a regular file that cannot be read, so that the
-    scan tells why.
+    and is never recognised. Raises OSError.
     """
+    mark = file.read(_MARK_BYTES)
+    return any(
+        name in _CLEARLY_MARKED or _has_header(file, name)
+        for name in _available_formats()
+        if _has_mark(mark, name)
+    )
+
+
+def open_regular(path: str) -> BinaryIO:
+    """Open a regular file for reading; never wait for the writer of a pipe or touch a device.
+
+    Raises ReadError.
+    """
+    flags = os.O_RDONLY | getattr(os, "O_BINARY", 0) | getattr(os, "O_NONBLOCK", 0)
     try:
-        with _open_regular(path) as file:
-            mark = file.read(_MARK_BYTES)
-            return any(
-                name in _CLEARLY_MARKED or _has_header(file, name)
-                for name in _available_formats()
-                if _has_mark(mark, name)
-            )
-    except (ReadError, OSError):
-        return os.path.isfile(path)
+        descriptor = os.open(path, flags)
+    except (OSError, ValueError) as error:
+        if getattr(error, "errno", None) == errno.ENXIO:  # a socket
+            raise ReadError("not a regular file") from error
+        raise ReadError(_one_line(error)) from error
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise ReadError("not a regular file")
+    return os.fdopen(descriptor, "rb")
 
 
 def _has_mark(mark: bytes, name: str) -> bool:
@@ -184,21 +209,6 @@ def _has_header(file: BinaryIO, name: str) -> bool:
     except Exception:  # whatever a parser makes of bytes that are no image
         return False
     return True
-
-
-def _open_regular(path: str) -> BinaryIO:
-    """Open a regular file for reading; never wait for the writer of a pipe or touch a device."""
-    flags = os.O_RDONLY | getattr(os, "O_BINARY", 0) | getattr(os, "O_NONBLOCK", 0)
-    try:
-        descriptor = os.open(path, flags)
-    except (OSError, ValueError) as error:
-        if getattr(error, "errno", None) == errno.ENXIO:  # a socket
-            raise ReadError("not a regular file") from error
-        raise ReadError(_one_line(error)) from error
-    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-        os.close(descriptor)
-        raise ReadError("not a regular file")
-    return os.fdopen(descriptor, "rb")
 
 
 @functools.lru_cache(maxsize=None)
