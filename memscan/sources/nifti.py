@@ -51,7 +51,9 @@ def planes(file: BinaryIO, limits: Limits, only: tuple[int, ...] | None = None) 
                 values = header.volume(stream, volume)
                 levels = header.levels(values)
         except DecodeError as error:
-            yield Plane(header.index(volume, slices[0]), error)
+            left = len(slices) * (volumes.stop - volume) - 1
+            rest = f"; the {left} slices after it were not read" if left else ""
+            yield Plane(header.index(volume, slices[0]), DecodeError(f"{error}{rest}"))
             return
         for number in slices:
             image = header.image(values, number, levels)

@@ -38,6 +38,7 @@ _SENTENCES = {
     "FSTimeoutError": "there was no answer in time",
     "ReadTimeoutError": "there was no answer in time",
     "ConnectTimeoutError": "the store cannot be reached",
+    "ConnectionRefusedError": "the store cannot be reached",
     "EndpointConnectionError": "the store cannot be reached",
     "ClientConnectorError": "the store cannot be reached",
     "ClientPayloadError": "the connection ended before all bytes had come",
