@@ -47,27 +47,33 @@ def planes(data: bytes, limits: Limits, only: int | None = None) -> Iterator[Pla
     be decoded is the last one. Raises DecodeError for a file without frames to decode, InputError
     without pydicom.
     """
-    if importlib.util.find_spec("pydicom") is None:
+    if not _is_installed():
         raise InputError(
-            "a DICOM file needs pydicom, which is not installed (pip install 'memscan[medical]')"
+            "a DICOM file needs pydicom 3 and Python 3.10, which are not both installed "
+            "(pip install 'memscan[medical]')"
         )
     with _as_decode_error("the DICOM header is broken"):
         file = _File(data, limits)
     numbers = range(file.frames) if only is None else [only]
     if only is not None and only >= file.frames:
         raise DecodeError(f"the file holds {file.frames} frames")
-    with pixel_limit(limits.pixels):
-        decoded = file.decoded(numbers)
-        for done, number in enumerate(numbers):
-            try:
-                with _as_decode_error("the pixels of this frame cannot be decoded"):
-                    plane = file.plane(number, next(decoded))
-            except DecodeError as error:
-                left = len(numbers) - done - 1
-                rest = f"; the {left} frames after it were not read" if left else ""
-                yield Plane((number,), DecodeError(f"{error}{rest}"))
-                return
-            yield plane
+    decoded = file.decoded(numbers)
+    for done, number in enumerate(numbers):
+        try:
+            with pixel_limit(limits.pixels), _as_decode_error("this frame cannot be decoded"):
+                plane = file.plane(number, next(decoded))
+        except DecodeError as error:
+            left = len(numbers) - done - 1
+            rest = f"; the {left} frames after it were not read" if left else ""
+            yield Plane((number,), DecodeError(f"{error}{rest}"))
+            return
+        yield plane
+
+
+def _is_installed() -> bool:
+    """Whether there is a pydicom that decodes frame by frame, as version 3 does."""
+    names = ("pydicom", "pydicom.pixels")  # in this order: the second imports the first
+    return all(importlib.util.find_spec(name) is not None for name in names)
 
 
 class _File:

@@ -163,7 +163,7 @@ class _Header:
     ) -> Image.Image:
         """One slice as an image, the way round that ``directions`` says."""
         ways = self.directions
-        plane = np.take(values, number, axis=ways.cut)
+        plane = np.moveaxis(values, ways.cut, 0)[number]  # np.take would copy the volume
         if ways.rows > ways.columns:
             plane = plane.T
         plane = plane[:: -1 if ways.turn_rows else 1, :: -1 if ways.turn_columns else 1]

@@ -155,8 +155,10 @@ def dicom(pixels: Values, syntax: str = "1.2.840.10008.1.2.1", **elements: Any) 
     made.add_new("PixelData", "OW", pixels.tobytes())
     for name, value in elements.items():
         setattr(made, name, value)
-    made["PixelData"].is_undefined_length = made.file_meta.TransferSyntaxUID.is_encapsulated
-    made["PixelData"].VR = "OB" if made["PixelData"].is_undefined_length else "OW"
+    if made.file_meta.TransferSyntaxUID.is_encapsulated:
+        made["PixelData"].is_undefined_length, made["PixelData"].VR = True, "OB"
+    if made.PixelData is None:
+        del made.PixelData
     file = io.BytesIO()
     pydicom.dcmwrite(file, made, enforce_file_format=True)
     return file.getvalue()
@@ -250,6 +252,13 @@ class TestDicom:
             assert (np.asarray(found.image) == colours).all()
             assert found.mapping == "as stored"
 
+    def test_values_may_be_floats(self) -> None:
+        stored = np.array([[-1.5, np.nan], [0.0, 2.5]], np.float32)
+        data = dicom(stored, PixelData=None, FloatPixelData=stored.tobytes())
+        (found,) = slices(Kind.DICOM, data)
+        assert shown(found).tolist() == [[0, 0], [96, 255]]
+        assert found.mapping == "min-max -1.5..2.5"
+
     def test_a_palette_gives_colours(self) -> None:
         tables: dict[str, Any] = {
             f"{colour}PaletteColorLookupTable{part}": value
@@ -315,7 +324,7 @@ class TestDicom:
         assert isinstance(first.image, Image.Image)
         assert isinstance(second.image, Failure)
         assert second.image.path == second.uri == "dicom://1::scan"
-        assert second.image.message.startswith("the pixels of this frame cannot be decoded")
+        assert second.image.message.startswith("this frame cannot be decoded")
         assert second.image.message.endswith("; the 1 frames after it were not read")
 
     def test_one_frame_is_the_same_as_among_all(self) -> None:
@@ -381,6 +390,17 @@ class TestDicom:
         data = dicom(CT, WindowCenter=40, WindowWidth=400)
         for length in range(0, len(data) - 1, 7):
             assert failure(Kind.DICOM, data[:length])
+
+    def test_a_picture_larger_than_the_header_says_is_not_decoded(self) -> None:
+        pydicom = pytest.importorskip("pydicom", minversion="3.0", reason="needs pydicom")
+        file = io.BytesIO()
+        Image.new("L", (400, 400)).save(file, "JPEG")
+        data = dicom(
+            np.zeros((2, 2), np.uint8),
+            "1.2.840.10008.1.2.4.50",
+            PixelData=pydicom.encaps.encapsulate([file.getvalue()]),
+        )
+        assert "cannot be decoded" in failure(Kind.DICOM, data, Limits(pixels=1000))
 
     def test_a_file_that_is_too_large_is_refused_unread(self) -> None:
         assert "more than 100 bytes" in failure(Kind.DICOM, dicom(CT), Limits(held=100))

@@ -383,7 +383,9 @@ class TestWeb:
 
     def test_identities(self, site: str, monkeypatch: pytest.MonkeyPatch) -> None:
         assert identity(f"{site}/whole") is None
-        assert identity(f"{site}/dated") == identity(f"{site}/dated") is not None
+        store, name = connect(f"{site}/dated")
+        if "Last-Modified" in store.info(name):  # not from older versions of fsspec
+            assert identity(f"{site}/dated") == identity(f"{site}/dated") is not None
         before = identity(f"{site}/etag")
         monkeypatch.setattr(_Site, "etag", "two")
         assert identity(f"{site}/etag") != before
