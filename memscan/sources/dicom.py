@@ -64,7 +64,7 @@ def planes(data: bytes, limits: Limits, only: int | None = None) -> Iterator[Pla
                 plane = file.plane(number, next(decoded))
         except DecodeError as error:
             left = len(numbers) - done - 1
-            rest = f"; the {left} frames after it were not read" if left else ""
+            rest = f"; frames after it that were not read: {left}" if left else ""
             yield Plane((number,), DecodeError(f"{error}{rest}"))
             return
         yield plane

@@ -52,7 +52,7 @@ def planes(file: BinaryIO, limits: Limits, only: tuple[int, ...] | None = None) 
                 levels = header.levels(values)
         except DecodeError as error:
             left = len(slices) * (volumes.stop - volume) - 1
-            rest = f"; the {left} slices after it were not read" if left else ""
+            rest = f"; slices after it that were not read: {left}" if left else ""
             yield Plane(header.index(volume, slices[0]), DecodeError(f"{error}{rest}"))
             return
         for number in slices:
