@@ -93,7 +93,9 @@ class ShardEngine(abc.ABC):
         under_way: dict[int, _Attempt] = {}
         meter = _Meter(progress)
         while True:
-            for index, request in itertools.islice(waiting, max(self._window() - len(under_way), 0)):
+            for index, request in itertools.islice(
+                waiting, max(self._window() - len(under_way), 0)
+            ):
                 self._begin(task, _Attempt(index, request, 1), under_way)
             if not under_way:
                 return

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import queue
 import threading
-from typing import Any, Callable
+from typing import Callable
 
 from memscan import engines
 from memscan.crew import Crew, WorkerError, serve_with_news
@@ -42,7 +42,7 @@ class LocalEngine(ShardEngine):
             self._closed = True
         for crew in self._crews:
             crew.close()
-        for _ in range(self._threads):
+        for _thread in range(self._threads):
             self._attempts.put(None)
 
     def _window(self) -> int:
@@ -98,7 +98,8 @@ class LocalEngine(ShardEngine):
 def serve_shards() -> None:
     """Work on shards for another process: what runs in the :class:`~memscan.crew.Crew`."""
 
-    def answer(request: Any, tell: Callable[[int], None]) -> Reply:
-        return perform(*request, tell)
+    def answer(attempt: tuple[str, Request], tell: Callable[[int], None]) -> Reply:
+        task, request = attempt
+        return perform(task, request, tell)
 
     serve_with_news(answer)

@@ -18,6 +18,7 @@ import socket
 import sys
 import tempfile
 import threading
+import time
 from typing import Any, AsyncIterator, Callable, Iterator
 
 import ray
@@ -28,15 +29,11 @@ from memscan.shards.attempt import perform
 _OBJECT_STORE = 80 << 20  # bytes, near the least that Ray takes: requests and replies are small
 _LOOK_AGAIN = 5.0  # seconds until a cluster that grows or shrinks is noticed
 
-_LOSSES = {
-    "OutOfMemoryError": "Ray ended its worker because the machine ran out of memory",
-    "NodeDiedError": "the machine that worked on it was lost",
-    "LocalRayletDiedError": "the machine that worked on it was lost",
-}
-_LOST = "the process that worked on it came to an end"
+_NOTICED = 20.0
+"""Seconds after which Ray has noticed the loss of a machine: five checks, three seconds apart."""
 
 
-class _Refused(Exception):
+class _RefusalError(Exception):
     """The whole work cannot be done as things stand; the text is a sentence that says why."""
 
 
@@ -49,11 +46,12 @@ def main() -> None:
         lines.write(json.dumps(line) + "\n")
         lines.flush()
 
+    os.chdir(os.sep)  # Ray has its workers look for modules in this folder first
     settings = json.loads(sys.stdin.readline())
     try:
         with _connected(**settings):
             asyncio.run(_serve(send, settings["gpus_per_task"]))
-    except _Refused as refusal:
+    except _RefusalError as refusal:
         send("refusal", str(refusal))
 
 
@@ -79,21 +77,21 @@ def _connected(address: str, cores: int, gpus_per_task: float) -> Iterator[None]
             undo.callback(ray.shutdown)
             ray.init(address=address, **own, **quiet)
         except Exception as error:
-            raise _Refused(_why_not(address, error)) from error
+            raise _RefusalError(_why_not(address, error)) from error
         for resource, needed in (("CPU", 1), ("GPU", gpus_per_task)):
             if ray.cluster_resources().get(resource, 0) < needed:
-                raise _Refused(f"no machine of the Ray cluster offers a {resource}")
+                raise _RefusalError(f"no machine of the Ray cluster offers a {resource}")
         yield
 
 
 def _knock(address: str) -> None:
-    """Raise _Refused where nothing listens; Ray would try for much longer."""
+    """Raise _RefusalError where nothing listens; Ray would try for much longer."""
     host, colon, port = address.rpartition(":")
     if colon and port.isdigit():
         try:
             socket.create_connection((host, int(port)), timeout=5).close()
         except OSError as error:
-            raise _Refused(f"there is no Ray cluster at {address} ({error})") from error
+            raise _RefusalError(f"there is no Ray cluster at {address} ({error})") from error
 
 
 def _why_not(address: str, error: Exception) -> str:
@@ -105,56 +103,79 @@ def _why_not(address: str, error: Exception) -> str:
     return f"cannot join the Ray cluster at {address}: {text}"
 
 
+class _Cluster:
+    """What Ray knows of its machines, as it was when somebody looked."""
+
+    def __init__(self) -> None:
+        self.look()
+
+    def look(self) -> None:
+        self.cores = int(ray.cluster_resources().get("CPU", 0))
+        self.machines = frozenset(node["NodeID"] for node in ray.nodes() if node["Alive"])
+
+    async def notice_loss(self, machines: frozenset[str]) -> None:
+        """Wait until Ray knows that one of these machines is lost."""
+        until = time.monotonic() + _NOTICED
+        while machines <= self.machines and time.monotonic() < until:
+            await asyncio.sleep(0.5)
+            self.look()
+
+
 async def _serve(send: Callable[..., None], gpus_per_task: float) -> None:
-    """Make the attempts that come in, all at once, until no more can come."""
+    """Make the attempts that come in, all at once, until no more can come.
+
+    Tells how many cores there are, at first and when that changes.
+    """
     loop = asyncio.get_running_loop()
     work = ray.remote(num_cpus=1, num_gpus=gpus_per_task, max_retries=0)(_work)
     over: asyncio.Future[None] = loop.create_future()
+    cluster = _Cluster()
 
     async def attempt(number: int, task: str, request: Any) -> None:
         try:
-            async for news in _attempt(work, task, request):
+            async for news in _attempt(work, cluster, task, request):
                 send("news", number, news)
-        except _Refused as refusal:
+        except _RefusalError as refusal:
             if not over.done():
                 over.set_exception(refusal)
 
     def listen() -> None:
         for line in sys.stdin:
             asyncio.run_coroutine_threadsafe(attempt(*json.loads(line)), loop)
-        loop.call_soon_threadsafe(lambda: over.done() or over.set_result(None))
+        loop.call_soon_threadsafe(over.cancel)
 
     threading.Thread(target=listen, daemon=True).start()
-    watching = asyncio.ensure_future(_watch(send))
-    try:
-        await over
-    finally:
-        watching.cancel()
-
-
-async def _watch(send: Callable[..., None]) -> None:
-    """Tell how many cores there are, now and when that changes."""
     told = None
-    while True:
-        cores = int(ray.cluster_resources().get("CPU", 0))
-        if cores != told:
-            send("cores", cores)
-            told = cores
-        await asyncio.sleep(_LOOK_AGAIN)
+    while not over.done():
+        if cluster.cores != told:
+            told = cluster.cores
+            send("cores", told)
+        await asyncio.wait([over], timeout=_LOOK_AGAIN)
+        cluster.look()
+    if not over.cancelled():
+        over.result()
 
 
-async def _attempt(work: Any, task: str, request: Any) -> AsyncIterator[Any]:
+async def _attempt(work: Any, cluster: _Cluster, task: str, request: Any) -> AsyncIterator[Any]:
     """Give the news of one attempt, of which the last is a Reply."""
+    machines = cluster.machines
     try:
         async for reference in work.remote(__version__, task, json.dumps(request)):
             yield json.loads(await reference)
     except ray.exceptions.RayTaskError as error:
         reason = str(error).strip().splitlines()[-1]
-        raise _Refused(
+        raise _RefusalError(
             f"the cluster's machines need memscan {__version__}, installed as here: {reason}"
         ) from error
-    except ray.exceptions.RayError as error:
-        yield {"loss": _LOSSES.get(type(error).__name__, _LOST)}
+    except ray.exceptions.LocalRayletDiedError as error:  # of the node that this process is at
+        raise _RefusalError("Ray on this machine came to an end") from error
+    except ray.exceptions.NodeDiedError:
+        await cluster.notice_loss(machines)  # or the next attempt would be sent to it, too
+        yield {"loss": "the machine that worked on it was lost"}
+    except ray.exceptions.OutOfMemoryError:
+        yield {"loss": "Ray ended its worker because the machine ran out of memory"}
+    except ray.exceptions.RayError:
+        yield {"loss": "the process that worked on it came to an end"}
 
 
 def _work(version: str, task: str, request: str) -> Iterator[str]:

@@ -12,7 +12,6 @@ import subprocess
 import sys
 import tempfile
 import threading
-import time
 from typing import IO, Any
 
 from memscan import engines
@@ -105,20 +104,28 @@ class RayEngine(ShardEngine):
             if kind == "news":
                 number, news = values
                 return number, news
-            self._room = self._jobs or 2 * max(values[0], 1)
+            self._make_room(values[0])
+
+    def _make_room(self, cores: int) -> None:
+        jobs = None if self._address is None else self._jobs  # its own Ray has so many cores
+        self._room = jobs or 2 * max(cores, 1)
 
     def _connect(self) -> None:
         """Wait for the first word of the driver, which is how many cores there are."""
         seconds = _START_SECONDS if self._address is None else _CONNECT_SECONDS
-        deadline = time.monotonic() + seconds
         try:
-            kind, value = self._next_line(max(deadline - time.monotonic(), 0))
+            kind, value = self._next_line(seconds)
         except queue.Empty:
-            where = f"at {self._address}" if self._address else "of its own"
-            raise InputError(f"no Ray {where} answered within {seconds:.0f} seconds") from None
+            self._driver.kill()
+            reason = "Ray did not start on this machine"
+            if self._address is not None:  # what it does with a wrong token, it does in silence
+                reason = (
+                    f"no Ray cluster that accepts this machine's token answered at {self._address}"
+                )
+            raise InputError(f"{reason} within {seconds:.0f} seconds") from None
         if kind == "refusal":
             raise InputError(value)
-        self._room = self._jobs or 2 * max(value, 1)
+        self._make_room(value)
 
     def _next_line(self, seconds: float | None) -> list[Any]:
         line = self._lines.get(timeout=seconds)
@@ -142,7 +149,7 @@ class RayEngine(ShardEngine):
         self._lines.put(None)
 
     def _end(self) -> None:
-        """Let the driver end Ray, which it does when nobody is there to ask; kill one that hangs."""
+        """Let the driver end Ray, as it does when nobody asks any more; kill one that hangs."""
         assert self._driver.stdin is not None
         assert self._driver.stdout is not None
         with contextlib.suppress(OSError):
