@@ -4,7 +4,8 @@ One contract, two engines. A task is the dotted name of a function at the top of
 ``"memscan.indexing:index_shard"``. It takes a request (a dict that JSON can write) and a callable
 that it may tell how many images of the shard are done, and returns a small dict that JSON can
 write. Its real output is a file that it writes under a temporary name and renames, so that it can
-run twice, and is quick when the file exists: that is all that resuming takes.
+run twice, and is quick when the file exists: that is all that resuming takes. Paths in a request
+are absolute, since workers of a cluster have another current folder.
 """
 
 from __future__ import annotations
