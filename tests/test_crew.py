@@ -7,13 +7,14 @@ import sys
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, Iterator
+from typing import Any, Callable, Iterator
 
 import pytest
 
-from memscan.crew import Crew, WorkerError, serve
+from memscan.crew import Crew, WorkerError, serve, serve_with_news
 from tests.cli.running import ROOT, environment
 from tests.drawing import needs_posix
+from tests.processes import is_running, wait_until
 
 
 def work() -> None:
@@ -29,6 +30,17 @@ def _reply(request: Any) -> Any:
     if request == "chatter":
         print("not an answer")
     return {"worker": os.getpid(), "request": request}
+
+
+def work_with_news() -> None:
+    """A worker that counts before it answers."""
+    serve_with_news(_count)
+
+
+def _count(request: int, tell: Callable[[int], None]) -> str:
+    for number in range(request):
+        tell(number)
+    return "done"
 
 
 def never_ready() -> None:
@@ -58,6 +70,32 @@ def test_a_worker_that_is_lost_is_replaced(crew: Crew) -> None:
         with pytest.raises(WorkerError):
             crew.ask("die")
     assert [crew.ask(number)["request"] for number in range(8)] == list(range(8))
+
+
+def test_news_comes_before_the_answer() -> None:
+    with Crew(1, __name__, work_with_news.__name__) as crew:
+        for number in (3, 0, 100):
+            heard: list[int] = []
+            assert crew.ask(number, heard.append) == "done"
+            assert heard == list(range(number))
+        assert crew.ask(2) == "done"  # nobody listens
+
+
+@pytest.mark.skipif(not os.path.isdir("/proc/self/fd"), reason="needs /proc")
+def test_lost_workers_leave_nothing_open() -> None:
+    with Crew(1, __name__, work.__name__) as crew:
+        before = len(os.listdir("/proc/self/fd"))
+        for _ in range(3):
+            with pytest.raises(WorkerError):
+                crew.ask("die")
+        assert len(os.listdir("/proc/self/fd")) == before
+
+
+def test_a_closed_crew_answers_nobody() -> None:
+    with Crew(1, __name__, work.__name__) as crew:
+        pass
+    with pytest.raises(WorkerError):
+        crew.ask("anybody")
 
 
 def test_closing_does_not_wait_for_a_busy_worker() -> None:
@@ -116,22 +154,7 @@ def test_workers_end_with_a_caller_that_is_killed(number: int) -> None:
     assert caller.stdout is not None
     workers = [int(word) for word in caller.stdout.readline().split()]
     assert len(workers) == 2
-    assert all(map(_is_running, workers))
+    assert all(map(is_running, workers))
     caller.send_signal(number)
     caller.communicate(timeout=30)
-    deadline = time.monotonic() + 30
-    while any(map(_is_running, workers)) and time.monotonic() < deadline:
-        time.sleep(0.02)
-    assert not any(map(_is_running, workers))
-
-
-def _is_running(process: int) -> bool:
-    try:
-        os.kill(process, 0)
-    except ProcessLookupError:
-        return False
-    try:  # one that ended and waits for somebody to take notice
-        with open(f"/proc/{process}/stat", encoding="ascii", errors="replace") as file:
-            return file.read().rpartition(")")[2].split()[0] != "Z"
-    except FileNotFoundError:
-        return os.path.isdir("/proc/self") is False
+    wait_until(lambda: not any(map(is_running, workers)))
