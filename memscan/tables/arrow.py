@@ -67,8 +67,6 @@ def open_parquet(path: str, metadata: pq.FileMetaData | None = None) -> pq.Parqu
     that is cut short while it is mapped ends the process.
     """
     if not os.path.isfile(path):  # a pipe would have to be waited for
-        raise InputError(
-            f"{path}: no such file" if not os.path.exists(path) else f"{path}: no file"
-        )
+        raise InputError(f"{path}: not a file" if os.path.exists(path) else f"{path}: no such file")
     with reading(path):
         return libraries().pq.ParquetFile(path, metadata=metadata)

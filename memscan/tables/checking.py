@@ -8,7 +8,8 @@ from typing import Sequence
 from memscan.errors import InputError
 from memscan.tables import arrow, manifest
 from memscan.tables.manifest import Manifest
-from memscan.tables.part import OpenPart, Part, describe, names_of, open_part, schema
+from memscan.tables.part import OpenPart, Part, describe, open_part
+from memscan.tables.rows import names_of, schema
 from memscan.tables.runs import Run, clusters, runs_of
 
 

@@ -68,7 +68,7 @@ def order_of_numbers(count: int) -> npt.NDArray[np.int64]:
     """The numbers 0 to ``count`` - 1 in bytewise order of their decimal digits: 0, 1, 10, 11, 2."""
     numbers = np.arange(count)
     longest = len(str(max(count - 1, 0)))
-    digits = sum((numbers >= 10**power).astype(np.int64) for power in range(1, longest)) + 1
+    digits = np.searchsorted(10 ** np.arange(1, longest), numbers, side="right") + 1
     filled = numbers * 10 ** (longest - digits)  # as if zeros followed; of equals, the shorter
     return np.lexsort((digits, filled))
 

@@ -171,7 +171,7 @@ def read(directory: str) -> Manifest | None:
     if not os.path.lexists(path):
         return None
     if not os.path.isfile(path):
-        raise InputError(f"{path}: no file")
+        raise InputError(f"{path}: not a file")
     try:
         with open(path, "rb") as file:
             text = file.read(_MOST_BYTES + 1)

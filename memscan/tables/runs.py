@@ -18,7 +18,8 @@ import numpy as np
 import numpy.typing as npt
 
 from memscan.tables import arrow
-from memscan.tables.part import OpenPart, names_of
+from memscan.tables.part import OpenPart
+from memscan.tables.rows import names_of
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -53,7 +54,7 @@ class Run:
         with arrow.reading(self.part.path):
             if self.failures:
                 table = table.filter(table["hash"].is_valid())
-            return arrow.libraries().pa.concat_arrays(names_of(table).chunks)
+            return names_of(table).combine_chunks()
 
 
 def runs_of(part: OpenPart) -> list[Run]:

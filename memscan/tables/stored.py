@@ -17,7 +17,8 @@ from memscan.table import HashTable
 from memscan.tables import arrow, manifest
 from memscan.tables.identity import Encoder
 from memscan.tables.manifest import FailedShard, Manifest, Versions
-from memscan.tables.part import OpenPart, column_names, header_of, names_of, open_part, view_column
+from memscan.tables.part import OpenPart, header_of, open_part
+from memscan.tables.rows import column_names, names_of, view_column
 from memscan.tables.runs import Run, Segment, StoredPaths, clusters, runs_of
 
 Hashes = npt.NDArray[np.uint64]
