@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 from typing import Sequence
 
+import numpy as np
+
 from memscan.errors import InputError
-from memscan.tables import arrow, manifest
+from memscan.tables import arrow, manifest, order
 from memscan.tables.manifest import Manifest
 from memscan.tables.part import OpenPart, Part, describe, open_part
 from memscan.tables.rows import names_of, schema
-from memscan.tables.runs import Run, clusters, runs_of
+from memscan.tables.runs import Run, clusters, order_of, runs_of
 
 
 def verify(directory: str) -> list[str]:
@@ -36,7 +39,23 @@ def verify(directory: str) -> list[str]:
             parts.append(part)
         except InputError as error:
             problems.append(str(error))
-    return problems + _repeated([run for part in parts for run in runs_of(part)])
+    runs = [run for part in parts for run in runs_of(part)]
+    if not problems:
+        problems += _order_problems(directory, listed, list(itertools.chain(*clusters(runs))))
+    return problems + _repeated(runs)
+
+
+def _order_problems(directory: str, listed: Manifest, runs: Sequence[Run]) -> list[str]:
+    expected = order_of(runs)
+    if listed.order is None:
+        return []  # every scan sorts for itself
+    try:
+        found = order.read(directory, listed.order, sum(run.hashed for run in runs))
+    except InputError as error:
+        return [str(error)]
+    if expected is None or not np.array_equal(found, expected):
+        return [f"{order.NAME}: not the bytewise order of the names"]
+    return []
 
 
 def _differences(part: OpenPart, entry: Part, listed: Manifest) -> list[str]:

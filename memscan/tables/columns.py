@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from typing import List, NamedTuple, Sequence, overload
+from typing import NamedTuple, Sequence, overload
 
 import numpy as np
 import numpy.typing as npt
@@ -46,9 +46,9 @@ class RowNames(Sequence[str]):
     def __getitem__(self, position: int) -> str: ...
 
     @overload
-    def __getitem__(self, position: slice) -> List[str]: ...  # noqa: UP006
+    def __getitem__(self, position: slice) -> list[str]: ...
 
-    def __getitem__(self, position: int | slice) -> str | List[str]:  # noqa: UP006
+    def __getitem__(self, position: int | slice) -> str | list[str]:
         if isinstance(position, slice):
             return [self[one] for one in range(*position.indices(len(self)))]
         row = int(self._rows[position])

@@ -1,4 +1,4 @@
-"""``manifest.json``: what a hash table holds, and what is missing from it."""
+"""``_manifest.json``: what a hash table holds, and what is missing from it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from memscan.tables import identity, writing
 from memscan.tables.identity import DocumentError, Encoder, Json, Shard
 from memscan.tables.part import OpenPart, Part, describe
 
-NAME = "manifest.json"
+NAME = "_manifest.json"  # pandas and pyarrow pass over names that begin with _
 SCHEMA = 1
 SUFFIX = ".parquet"
 
@@ -38,7 +38,7 @@ class Manifest:
 
     ``memscan`` is the version that wrote the manifest, ``libraries`` the versions of each library
     that made its parts, ``options`` those that decide what is hashed, ``parts`` in the order of
-    their names.
+    their names, ``order`` the SHA-256 of the file of :mod:`memscan.tables.order`, None without one.
     """
 
     memscan: str
@@ -47,6 +47,7 @@ class Manifest:
     options: Mapping[str, Json]
     parts: tuple[Part, ...]
     failed: tuple[FailedShard, ...] = ()
+    order: str | None = None
 
     @property
     def rows(self) -> int:
@@ -66,6 +67,7 @@ class Manifest:
             "encoder": self.encoder.to_json(),
             "libraries": {name: list(self.libraries[name]) for name in self.libraries},
             "options": dict(self.options),
+            "order": self.order,
             "totals": {
                 "parts": len(self.parts),
                 "rows": self.rows,
@@ -113,6 +115,7 @@ class Manifest:
                 )
                 for one in _objects(document, "failed_shards")
             ),
+            None if document.get("order") is None else _sha256(document, "order"),
         )
         if identity.get(document, "totals", dict) != manifest.to_json()["totals"]:
             raise DocumentError("its totals are not those of its parts")
@@ -202,15 +205,20 @@ def _part(document: Mapping[str, Any]) -> Part:
     name = identity.get(document, "name", str)
     if not _PART_NAME.fullmatch(name):
         raise DocumentError(f"{name!r:.80} is not the name of a part")
-    sha256 = identity.get(document, "sha256", str)
-    if not _SHA256.fullmatch(sha256):
-        raise DocumentError(f"the sha256 of {name} is none")
+    sha256 = _sha256(document, "sha256")
     rows, failures, size = (identity.number(document, k) for k in ("rows", "failures", "bytes"))
     if identity.number(document, "hashed") + failures != rows:
         raise DocumentError(f"the counts of {name} do not add up")
     return Part(
         name, Shard.from_json(identity.get(document, "shard", dict)), rows, failures, size, sha256
     )
+
+
+def _sha256(document: Mapping[str, Any], key: str) -> str:
+    text = identity.get(document, key, str)
+    if not _SHA256.fullmatch(text):
+        raise DocumentError(f"{key} is no SHA-256")
+    return text
 
 
 def _objects(document: Mapping[str, Any], key: str) -> list[dict[str, Any]]:

@@ -10,6 +10,7 @@ from typing import Iterator, Sequence
 
 from memscan.errors import InputError
 from memscan.tables import manifest, writing
+from memscan.tables.finishing import finish
 from memscan.tables.identity import Encoder
 from memscan.tables.manifest import FailedShard, Manifest
 from memscan.tables.part import OpenPart, open_part
@@ -37,16 +38,14 @@ def merge(inputs: Sequence[str], output: str, memscan: str) -> Manifest:
         for one in listed.failed:
             failed.setdefault(one.shard.identity, one)
     with _new_directory(output) as directory:
-        placed = [open_part(_place(part, directory)) for part in kept.values()]
+        placed = [_place(part, directory) for part in kept.values()]
         lost = [one for identity, one in sorted(failed.items()) if identity not in kept]
         options = {
             key: value
             for key, value in tables[0][0].options.items()
             if all(listed.options.get(key) == value for listed, _ in tables)
         }
-        united = manifest.collect(placed, memscan, encoder, options, lost)
-        manifest.write(directory, united)
-    return united
+        return finish(directory, placed, memscan, encoder, options, lost)
 
 
 def _opened(path: str) -> tuple[Manifest, list[OpenPart]]:
@@ -100,7 +99,7 @@ def _new_directory(path: str) -> Iterator[str]:
 
 
 def _place(part: OpenPart, directory: str) -> str:
-    """Put a part into a directory under a free name; returns its path."""
+    """Put a part into a directory under a free name, which is returned."""
     stem = os.path.basename(part.path)[: -len(manifest.SUFFIX)][:_LONGEST_STEM]
     target = os.path.join(directory, stem + manifest.SUFFIX)
     count = 1
@@ -114,4 +113,4 @@ def _place(part: OpenPart, directory: str) -> str:
             shutil.copyfile(part.path, target)
         except OSError as error:
             raise writing.unwritable(target, error) from error
-    return target
+    return os.path.basename(target)

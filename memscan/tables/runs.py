@@ -12,7 +12,7 @@ import itertools
 import os
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Iterator, Sequence, overload
+from typing import TYPE_CHECKING, Any, Iterator, Sequence, overload
 
 import numpy as np
 import numpy.typing as npt
@@ -24,7 +24,9 @@ from memscan.tables.rows import names_of
 if TYPE_CHECKING:
     import pyarrow as pa
 
-_KEPT_SEGMENTS = 4  # whose names stay in memory once one of them was asked for
+_KEPT_RUNS = 16  # whose names stay in memory once one of them was asked for
+
+Order = npt.NDArray[Any]  # of unsigned integers
 
 
 @dataclass(frozen=True)
@@ -105,39 +107,43 @@ def clusters(runs: Sequence[Run]) -> list[list[Run]]:
     return together
 
 
-class Segment:
-    """The names of one cluster, in bytewise order.
+def order_of(runs: Sequence[Run]) -> Order | None:
+    """The rows with a hash, counted over ``runs``, in bytewise order of their names.
 
-    ``order``, of shape (count,), says which hash of the cluster, in the order of its runs, has
-    each name; None for a single run, which is in order. Only several runs keep names in memory.
+    None where they are in this order already, since no two runs overlap. ``runs`` must be in the
+    order of :func:`clusters`. The names of one cluster are in memory at a time.
     """
+    together = clusters(runs)
+    if all(len(cluster) == 1 for cluster in together):
+        return None
+    pa, _, pc = arrow.libraries()
+    parts = []
+    start = 0
+    for cluster in together:
+        names = pa.chunked_array(_names_of_all(cluster), pa.binary())
+        parts.append(start + pc.sort_indices(names).to_numpy())
+        start += len(names)
+    return np.concatenate(parts).astype(np.uint32 if start < 1 << 32 else np.uint64)
 
-    def __init__(self, cluster: Sequence[Run]) -> None:
-        self.count = sum(run.hashed for run in cluster)
-        self.order: npt.NDArray[np.int64] | None = None
-        self._run = cluster[0]
-        self._names: pa.ChunkedArray | None = None
-        if len(cluster) > 1:
-            pa, _, pc = arrow.libraries()
-            with ThreadPoolExecutor() as pool:
-                self._names = pa.chunked_array(list(pool.map(Run.names, cluster)), pa.binary())
-            self.order = pc.sort_indices(self._names).to_numpy().astype(np.int64)
 
-    def names(self) -> pa.Array | pa.ChunkedArray:
-        """The bytes of the names, to be taken in ``order``. Raises InputError."""
-        return self._run.names() if self._names is None else self._names
+def _names_of_all(runs: Sequence[Run]) -> list[pa.Array]:
+    with ThreadPoolExecutor() as pool:
+        return list(pool.map(Run.names, runs))
 
 
 class StoredPaths(Sequence[str]):
     """The names of all images with a hash, read from their parts when they are asked for.
 
-    Reading one raises InputError if its part is gone.
+    ``order``, of shape (N,), says which row, counted over ``runs``, has each name; None for their
+    own order. Looking one up reads a run, going through all of them in an ``order`` reads all.
+    Raises InputError if a part is gone.
     """
 
-    def __init__(self, segments: Sequence[Segment]) -> None:
-        self._segments = segments
-        self._starts = list(itertools.accumulate((s.count for s in segments), initial=0))
-        self._names = functools.lru_cache(_KEPT_SEGMENTS)(lambda index: segments[index].names())
+    def __init__(self, runs: Sequence[Run], order: Order | None = None) -> None:
+        self._runs = runs
+        self._order = order
+        self._starts = list(itertools.accumulate((run.hashed for run in runs), initial=0))
+        self._names = functools.lru_cache(_KEPT_RUNS)(lambda index: runs[index].names())
 
     def __len__(self) -> int:
         return self._starts[-1]
@@ -152,16 +158,16 @@ class StoredPaths(Sequence[str]):
         if isinstance(position, slice):
             return [self[one] for one in range(*position.indices(len(self)))]
         position = range(len(self))[position]
-        index = bisect.bisect_right(self._starts, position) - 1
-        row = position - self._starts[index]
-        order = self._segments[index].order
-        name: bytes = self._names(index)[row if order is None else int(order[row])].as_py()
+        row = position if self._order is None else int(self._order[position])
+        index = bisect.bisect_right(self._starts, row) - 1
+        name: bytes = self._names(index)[row - self._starts[index]].as_py()
         return os.fsdecode(name)
 
     def __iter__(self) -> Iterator[str]:
-        for index, segment in enumerate(self._segments):
-            names = self._names(index)
-            if segment.order is None:
-                yield from map(os.fsdecode, names.to_pylist())
-            else:
-                yield from (os.fsdecode(names[row].as_py()) for row in segment.order.tolist())
+        if self._order is None:
+            for run in self._runs:
+                yield from map(os.fsdecode, run.names().to_pylist())
+        else:
+            pa = arrow.libraries().pa
+            names = pa.chunked_array(_names_of_all(self._runs), pa.binary())
+            yield from (os.fsdecode(names[row].as_py()) for row in self._order.tolist())

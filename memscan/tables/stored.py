@@ -15,11 +15,12 @@ from memscan.errors import InputError
 from memscan.records import Failure, Stage
 from memscan.table import HashTable
 from memscan.tables import arrow, manifest
+from memscan.tables import order as order_file
 from memscan.tables.identity import Encoder
 from memscan.tables.manifest import FailedShard, Manifest, Versions
 from memscan.tables.part import OpenPart, header_of, open_part
 from memscan.tables.rows import column_names, names_of, view_column
-from memscan.tables.runs import Run, Segment, StoredPaths, clusters, runs_of
+from memscan.tables.runs import Order, Run, StoredPaths, clusters, order_of, runs_of
 
 Hashes = npt.NDArray[np.uint64]
 
@@ -43,7 +44,8 @@ class StoredTable:
     """A hash table on disk, of which only footers are in memory.
 
     ``warnings`` are sentences about what is not as it should be and does not stop a scan;
-    ``failed`` are the shards that gave no part. Without a manifest, nothing is known of them.
+    ``failed`` are the shards that gave no part, ``order`` the digest of the order that is kept of
+    parts that interleave. Without a manifest, nothing is known of them.
     """
 
     path: str
@@ -52,6 +54,7 @@ class StoredTable:
     runs: tuple[Run, ...]
     warnings: tuple[str, ...] = ()
     failed: tuple[FailedShard, ...] = ()
+    order: str | None = None
 
     @classmethod
     def open(cls, path: str) -> StoredTable:
@@ -80,11 +83,12 @@ class StoredTable:
         parts: Sequence[OpenPart],
         warnings: tuple[str, ...] = (),
         failed: tuple[FailedShard, ...] = (),
+        order: str | None = None,
     ) -> StoredTable:
         encoder = manifest.one_encoder(parts)
         libraries = manifest.versions(parts)
         runs = clusters([run for part in parts for run in runs_of(part)])
-        return cls(path, encoder, libraries, tuple(itertools.chain(*runs)), warnings, failed)
+        return cls(path, encoder, libraries, tuple(itertools.chain(*runs)), warnings, failed, order)
 
     @classmethod
     def _of_manifest(cls, path: str, listed: Manifest, names: Sequence[str]) -> StoredTable:
@@ -113,7 +117,7 @@ class StoredTable:
                 )
         if not parts:
             return cls(path, listed.encoder, listed.libraries, (), tuple(warnings), listed.failed)
-        return cls._of_parts(path, parts, tuple(warnings), listed.failed)
+        return cls._of_parts(path, parts, tuple(warnings), listed.failed, listed.order)
 
     def __len__(self) -> int:
         """The number of images with a hash."""
@@ -159,8 +163,9 @@ class StoredTable:
     def load(self, views: Sequence[str] = ()) -> HashTable:
         """The table in memory, in bytewise order of its names, with the hashes of some views.
 
-        Names stay on disk, except those of parts that interleave. Hashes of several words have
-        shape (N, words), and views (N, V, words). Raises InputError.
+        Names stay on disk; where parts interleave and no order of them is kept (there is no
+        manifest), they are read once and sorted. Hashes of several words have shape (N, words),
+        and views (N, V, words). Raises InputError.
         """
         count, words = len(self), self.encoder.words
         columns = [column_names(view_column(name), words) for name in ("full", *views)]
@@ -176,18 +181,17 @@ class StoredTable:
         items = list(zip(starts, self.runs))
         with ThreadPoolExecutor(_THREADS) as pool:
             list(pool.map(fill, (items[share::_THREADS] for share in range(_THREADS))))
-        segments = [Segment(cluster) for cluster in clusters(self.runs)]
-        start = 0
-        for segment in segments:
-            rows = slice(start, start + segment.count)
-            if segment.order is not None:
-                every[:, rows] = every[:, rows][:, segment.order]
-                low_information[rows] = low_information[rows][segment.order]
-            start += segment.count
+        order = self._order()
+        if order is not None:
+            low_information = low_information[order]
+            for column in every:
+                column[:] = column[order]
         if words == 1:
             every = every[:, :, 0]
         others = np.moveaxis(every[1:], 0, 1)  # each view stays contiguous in memory
-        return HashTable(StoredPaths(segments), every[0], low_information, others, tuple(views))
+        return HashTable(
+            StoredPaths(self.runs, order), every[0], low_information, others, tuple(views)
+        )
 
     def blocks(self, view: str = "full") -> Iterator[Block]:
         """The hashes of all images, a row group at a time, in the memory of one row group.
@@ -206,7 +210,13 @@ class StoredTable:
     @property
     def paths(self) -> StoredPaths:
         """The names of the images in the order of :meth:`blocks`, read when asked for."""
-        return StoredPaths([Segment([run]) for run in self.runs])
+        return StoredPaths(self.runs)
+
+    def _order(self) -> Order | None:
+        """The rows in bytewise order of their names; None where they are in this order."""
+        if self.order is None:
+            return order_of(self.runs)
+        return order_file.read(self.path, self.order, len(self))
 
     def failures(self) -> Iterator[Failure]:
         """The images that were lost when the table was made. Raises InputError."""

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Sequence
 
 import numpy as np
 
-from memscan.tables import manifest, part
+from memscan.tables import finishing, manifest, part
 from memscan.tables.identity import Encoder, Json, Shard
 from memscan.tables.part import Header, Part
 from memscan.tables.rows import Rows
@@ -57,10 +56,9 @@ def finish(
 ) -> manifest.Manifest:
     """Write the manifest of all parts in a directory."""
     names = manifest.part_names(str(directory))
-    parts = [part.open_part(os.path.join(str(directory), name)) for name in names]
-    made = manifest.collect(parts, "0.9.0", encoder, options or {"max_pixels": 100}, failed)
-    manifest.write(str(directory), made)
-    return made
+    return finishing.finish(
+        str(directory), names, "0.9.0", encoder, options or {"max_pixels": 100}, failed
+    )
 
 
 def table(directory: Path, shards: Sequence[Sequence[str]], **of_rows: object) -> Path:

@@ -32,7 +32,7 @@ def test_a_missing_part_is_a_problem(sound: Path) -> None:
 
 def test_a_part_too_many_is_a_problem(sound: Path) -> None:
     write(sound, "more", [rows(["e"])])
-    assert verify(str(sound)) == [f"{Shard('more').part_name}: not in manifest.json"]
+    assert verify(str(sound)) == [f"{Shard('more').part_name}: not in _manifest.json"]
 
 
 def test_a_changed_bit_is_a_problem(sound: Path) -> None:
@@ -53,13 +53,13 @@ def test_a_part_of_another_shard_is_a_problem(sound: Path) -> None:
 def test_a_part_made_again_with_other_rows_is_a_problem(sound: Path) -> None:
     write(sound, "00000.tar", [rows(["a", "b", "bb"])])
     problems = verify(str(sound))
-    assert f"{FIRST}: rows 3, but 2 in manifest.json" in problems
-    assert f"{FIRST}: failures 0, but 1 in manifest.json" in problems
+    assert f"{FIRST}: rows 3, but 2 in _manifest.json" in problems
+    assert f"{FIRST}: failures 0, but 1 in _manifest.json" in problems
 
 
 def test_a_part_of_another_encoder_is_a_problem(sound: Path) -> None:
     write(sound, "00000.tar", [rows(["a", "b"])], encoder=Encoder("a", "fast", "f"))
-    assert f"{FIRST}: made by another encoder than manifest.json says" in verify(str(sound))
+    assert f"{FIRST}: made by another encoder than _manifest.json says" in verify(str(sound))
 
 
 def test_a_name_twice_is_a_problem(tmp_path: Path) -> None:
@@ -70,6 +70,6 @@ def test_a_name_twice_is_a_problem(tmp_path: Path) -> None:
 
 
 def test_without_a_manifest_there_is_nothing_to_check(sound: Path) -> None:
-    (sound / "manifest.json").unlink()
-    with pytest.raises(InputError, match=r"no manifest\.json"):
+    (sound / "_manifest.json").unlink()
+    with pytest.raises(InputError, match=r"no _manifest\.json"):
         verify(str(sound))

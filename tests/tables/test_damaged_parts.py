@@ -184,5 +184,5 @@ def test_what_is_a_table_of_memscan(whole: Path, tmp_path: Path) -> None:
     (tmp_path / "images").mkdir()
     assert not is_table(str(tmp_path / "images"))
     assert not is_table(str(tmp_path / "nothing"))
-    (tmp_path / "images" / "manifest.json").write_text("{}")
+    (tmp_path / "images" / "_manifest.json").write_text("{}")
     assert is_table(str(tmp_path / "images"))

@@ -15,7 +15,7 @@ from memscan.tables.manifest import FailedShard, Manifest
 from memscan.tables.part import Part
 from tests.tables.making import PLAIN, finish, rows, write
 
-GOLDEN = Path(__file__).parent / "golden" / "manifest.json"
+GOLDEN = Path(__file__).parent / "golden" / "_manifest.json"
 
 SAMPLE = Manifest(
     "0.9.0",
@@ -32,7 +32,7 @@ SAMPLE = Manifest(
 
 def test_the_manifest_is_what_it_was(tmp_path: Path) -> None:
     manifest.write(str(tmp_path), SAMPLE)
-    assert (tmp_path / "manifest.json").read_bytes() == GOLDEN.read_bytes()
+    assert (tmp_path / "_manifest.json").read_bytes() == GOLDEN.read_bytes()
 
 
 def test_what_is_written_is_read_back(tmp_path: Path) -> None:
@@ -42,8 +42,8 @@ def test_what_is_written_is_read_back(tmp_path: Path) -> None:
     assert again.to_json() == SAMPLE.to_json()
     assert [part.name for part in again.parts] == ["part-a.parquet", "part-b.parquet"]
     manifest.write(str(tmp_path), again)
-    assert (tmp_path / "manifest.json").read_bytes() == GOLDEN.read_bytes()
-    assert os.listdir(tmp_path) == ["manifest.json"]
+    assert (tmp_path / "_manifest.json").read_bytes() == GOLDEN.read_bytes()
+    assert os.listdir(tmp_path) == ["_manifest.json"]
 
 
 def test_no_manifest_is_none(tmp_path: Path) -> None:
@@ -114,7 +114,7 @@ DAMAGE: dict[str, Callable[[Any], Any]] = {
 @pytest.mark.parametrize("damage", DAMAGE)
 def test_a_damaged_manifest_is_refused(tmp_path: Path, damage: str) -> None:
     document = DAMAGE[damage](json.loads(GOLDEN.read_text()))
-    (tmp_path / "manifest.json").write_text(json.dumps(document))
+    (tmp_path / "_manifest.json").write_text(json.dumps(document))
     with pytest.raises(InputError, match=r"manifest\.json: not a manifest"):
         manifest.read(str(tmp_path))
 
@@ -125,13 +125,13 @@ def test_a_damaged_manifest_is_refused(tmp_path: Path, damage: str) -> None:
     ids=range(9),
 )
 def test_what_is_no_manifest_is_refused(tmp_path: Path, text: str) -> None:
-    (tmp_path / "manifest.json").write_text(text, encoding="utf-8")
+    (tmp_path / "_manifest.json").write_text(text, encoding="utf-8")
     with pytest.raises(InputError, match=r"manifest\.json: not a manifest"):
         manifest.read(str(tmp_path))
 
 
 def test_bytes_that_are_no_text_are_refused(tmp_path: Path) -> None:
-    (tmp_path / "manifest.json").write_bytes(b"\xff\xff\xff")
+    (tmp_path / "_manifest.json").write_bytes(b"\xff\xff\xff")
     with pytest.raises(InputError, match=r"manifest\.json: not a manifest"):
         manifest.read(str(tmp_path))
 
@@ -146,7 +146,7 @@ def test_a_manifest_of_any_length_is_not_read(
 
 
 def test_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
-    os.mkfifo(tmp_path / "manifest.json")
+    os.mkfifo(tmp_path / "_manifest.json")
     with pytest.raises(InputError, match="not a file"):
         manifest.read(str(tmp_path))
 

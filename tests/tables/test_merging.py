@@ -101,8 +101,8 @@ def test_an_output_that_is_there_is_left_alone(two: list[str], tmp_path: Path) -
 def test_nothing_and_unfinished_tables_are_refused(two: list[str], tmp_path: Path) -> None:
     with pytest.raises(InputError, match="no table"):
         merge([], str(tmp_path / "all"), "1.0.0")
-    os.unlink(os.path.join(two[1], "manifest.json"))
-    with pytest.raises(InputError, match=r"there is no manifest\.json"):
+    os.unlink(os.path.join(two[1], "_manifest.json"))
+    with pytest.raises(InputError, match=r"there is no _manifest\.json"):
         merge(two, str(tmp_path / "all"), "1.0.0")
 
 

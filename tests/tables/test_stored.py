@@ -161,10 +161,10 @@ def test_other_library_versions_bring_a_warning(tmp_path: Path) -> None:
 
 def test_parts_without_a_manifest_bring_a_warning(tmp_path: Path) -> None:
     directory = table(tmp_path / "t", [["b"], ["a"]])
-    (directory / "manifest.json").unlink()
+    (directory / "_manifest.json").unlink()
     stored = StoredTable.open(str(directory))
     assert list(stored.load().paths) == ["a", "b"]
-    assert "no manifest.json" in stored.warnings[0]
+    assert "no _manifest.json" in stored.warnings[0]
 
 
 def test_what_is_missing_or_too_much_is_said(tmp_path: Path) -> None:
@@ -172,7 +172,7 @@ def test_what_is_missing_or_too_much_is_said(tmp_path: Path) -> None:
     write(directory, "more", [rows(["c"])])
     stored = StoredTable.open(str(directory))
     assert list(stored.load().paths) == ["a", "b"]
-    assert "1 parts are not in manifest.json" in stored.warnings[0]
+    assert "1 parts are not in _manifest.json" in stored.warnings[0]
     (directory / Shard("00000.tar").part_name).unlink()
     with pytest.raises(InputError, match="1 of 2 parts are missing"):
         StoredTable.open(str(directory))
@@ -196,7 +196,7 @@ def test_parts_that_do_not_belong_together_are_refused(tmp_path: Path) -> None:
 def test_a_part_that_was_made_again_is_refused(tmp_path: Path) -> None:
     directory = table(tmp_path / "t", [["a"]])
     write(directory, "00000.tar", [rows(["a", "b"])])
-    with pytest.raises(InputError, match=r"not the part that manifest\.json lists"):
+    with pytest.raises(InputError, match=r"not the part that _manifest\.json lists"):
         StoredTable.open(str(directory))
 
 
