@@ -84,8 +84,8 @@ def _warning(path: str, hashes: hamming.Hashes) -> str:
     )
     if odd:
         text += (
-            f"; {odd:.2%} of the hashes have fewer than {_FEWEST} or more than {_MOST} bits set, "
-            "as a pHash of a photograph has not"
+            f"; {odd:.2%} of the hashes do not have {_FEWEST} to {_MOST} of their bits set, "
+            "as the pHash of a photograph has"
         )
     return text
 

@@ -59,6 +59,14 @@ class Manifest:
         """The number of images that were lost."""
         return sum(part.failures for part in self.parts)
 
+    def agrees(self, part: OpenPart, entry: Part) -> bool:
+        """Whether a part seems to be what its entry says; only its footer is looked at."""
+        return (
+            part.header.encoder == self.encoder
+            and part.header.shard.identity == entry.shard.identity
+            and (part.footer.num_rows, part.size) == (entry.rows, entry.bytes)
+        )
+
     def to_json(self) -> dict[str, Json]:
         """The manifest as a JSON object."""
         return {

@@ -56,7 +56,7 @@ def _opened(path: str) -> tuple[Manifest, list[OpenPart]]:
         )
     parts = [open_part(os.path.join(path, part.name)) for part in listed.parts]
     for part, entry in zip(parts, listed.parts):
-        if part.footer.num_rows != entry.rows:
+        if not listed.agrees(part, entry):
             raise InputError(f"{part.path}: not the part that {manifest.NAME} lists")
     return listed, parts
 

@@ -82,6 +82,7 @@ class OpenPart:
     path: str
     header: Header
     footer: pq.FileMetaData
+    size: int
 
     def parquet(self) -> pq.ParquetFile:
         """The file, opened again."""
@@ -138,9 +139,9 @@ def open_part(path: str) -> OpenPart:
         raise InputError(f"{path}: its metadata cannot be used: {error}") from error
     if not columns.equals(schema(header.encoder)):
         raise InputError(f"{path}: its columns are not those of a hash table of memscan")
-    part = OpenPart(path, header, footer)
+    part = OpenPart(path, header, footer, size)
     with arrow.reading(path):
-        _check_counts(part, size)
+        _check_counts(part)
     return part
 
 
@@ -154,9 +155,9 @@ def describe(part: OpenPart) -> Part:
     """The part as a manifest lists it; reads the whole file. Raises InputError."""
     failures = sum(map(part.failures, range(part.footer.num_row_groups)))
     with arrow.reading(part.path):
-        size, digest = os.path.getsize(part.path), writing.digest(part.path)
+        digest = writing.digest(part.path)
     name = os.path.basename(part.path)
-    return Part(name, part.header.shard, part.footer.num_rows, failures, size, digest)
+    return Part(name, part.header.shard, part.footer.num_rows, failures, part.size, digest)
 
 
 def is_done(path: str, shard: Shard, encoder: Encoder) -> bool:
@@ -168,7 +169,7 @@ def is_done(path: str, shard: Shard, encoder: Encoder) -> bool:
     return header.encoder == encoder and header.shard.identity == shard.identity
 
 
-def _check_counts(part: OpenPart, size: int) -> None:
+def _check_counts(part: OpenPart) -> None:
     """Refuse counts that the file cannot hold, before memory is set aside for them."""
     hashed = 0
     for group in range(part.footer.num_row_groups):
@@ -179,7 +180,7 @@ def _check_counts(part: OpenPart, size: int) -> None:
         if not 0 <= statistics.null_count <= rows <= GROUP_ROWS:
             raise InputError(f"{part.path}: it claims row groups that memscan does not write")
         hashed += rows - statistics.null_count
-    if hashed * 8 * len(hash_columns(part.header.encoder)) > size:
+    if hashed * 8 * len(hash_columns(part.header.encoder)) > part.size:
         raise InputError(f"{part.path}: it claims more hashes than it has room for")
 
 

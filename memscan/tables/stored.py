@@ -111,7 +111,7 @@ class StoredTable:
             )
         parts = _open_parts(path, wanted)
         for part, entry in zip(parts, listed.parts):
-            if part.footer.num_rows != entry.rows or part.header.encoder != listed.encoder:
+            if not listed.agrees(part, entry):
                 raise InputError(
                     f"{part.path}: not the part that {manifest.NAME} lists; run memscan index again"
                 )

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +16,7 @@ from memscan.tables import part
 from memscan.tables.identity import Encoder, Shard
 from memscan.tables.manifest import FailedShard
 from memscan.tables.stored import StoredTable
+from tests.cli.running import ROOT, environment
 from tests.tables.making import LIBRARIES, finish, rows, table, write
 
 pytest.importorskip("pyarrow", reason="tables on disk need the extra parquet")
@@ -193,9 +196,12 @@ def test_parts_that_do_not_belong_together_are_refused(tmp_path: Path) -> None:
         StoredTable.open(str(tmp_path))
 
 
-def test_a_part_that_was_made_again_is_refused(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("names", "stamp"), [(["a", "b"], None), (["a"], 1), (["long"], None)])
+def test_a_part_that_was_made_again_is_refused(
+    tmp_path: Path, names: list[str], stamp: int | None
+) -> None:
     directory = table(tmp_path / "t", [["a"]])
-    write(directory, "00000.tar", [rows(["a", "b"])])
+    write(directory, "00000.tar", [rows(names)], stamp=stamp)
     with pytest.raises(InputError, match=r"not the part that _manifest\.json lists"):
         StoredTable.open(str(directory))
 
@@ -205,3 +211,12 @@ def test_what_is_no_table_is_refused(tmp_path: Path, name: str) -> None:
     (tmp_path / "empty").mkdir()
     with pytest.raises(InputError, match=name):
         StoredTable.open(str(tmp_path / name))
+
+
+def test_nothing_loads_pyarrow_before_it_is_needed() -> None:
+    code = (
+        "import sys, memscan.tables.stored, memscan.tables.foreign, memscan.tables.merging, "
+        "memscan.tables.checking; sys.exit('pyarrow' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, env=environment(), check=False)
+    assert done.returncode == 0
