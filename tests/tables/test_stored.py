@@ -15,6 +15,7 @@ from memscan.errors import InputError
 from memscan.tables import part
 from memscan.tables.identity import Encoder, Shard
 from memscan.tables.manifest import FailedShard
+from memscan.tables.runs import StoredPaths
 from memscan.tables.stored import StoredTable
 from tests.cli.running import ROOT, environment
 from tests.tables.making import LIBRARIES, finish, rows, table, write
@@ -52,6 +53,11 @@ def test_rows_are_in_bytewise_order_however_the_parts_interleave(
     assert len(stored) == len(loaded) == len(names)
     assert list(loaded.paths) == in_order
     assert loaded.paths[:] == in_order
+    wanted = {*data.draw(st.sets(st.sampled_from(names))), "not there", "\udcff"}
+    for paths in (loaded.paths, stored.paths):
+        assert isinstance(paths, StoredPaths)
+        expected_rows = {path: row for row, path in enumerate(paths) if path in wanted}
+        assert paths.find(wanted) == expected_rows
     assert loaded.hashes.tolist() == [expected[name] for name in in_order]
     in_blocks = {
         stored.paths[block.start + row]: int(hash)
