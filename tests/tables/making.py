@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Sequence
+from typing import Collection, Sequence
 
 import numpy as np
 
@@ -17,7 +17,7 @@ LIBRARIES = {"Pillow": "12.0.0", "imagehash": "4.3.2", "numpy": "2.0.0"}
 
 
 def rows(
-    names: Sequence[str], lost: Sequence[str] = (), views: int = 0, words: int = 1, seed: int = 0
+    names: Sequence[str], lost: Collection[str] = (), views: int = 0, words: int = 1, seed: int = 0
 ) -> Rows:
     """Random rows of these names, those in ``lost`` without a hash."""
     draw = np.random.default_rng([seed, len(names)])

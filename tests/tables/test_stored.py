@@ -40,17 +40,20 @@ def test_rows_are_in_bytewise_order_however_the_parts_interleave(
     of_shard = [data.draw(st.integers(0, 3)) for _ in names]
     shards = [[n for n, s in zip(names, of_shard) if s == shard] for shard in range(4)]
     group_rows = data.draw(st.integers(1, 8))
+    lost = data.draw(st.sets(st.sampled_from(names)))
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(part, "GROUP_ROWS", group_rows)
-        stored = StoredTable.open(str(table(directory, shards)))
+        stored = StoredTable.open(str(table(directory, shards, lost=lost)))
         loaded = stored.load()
     expected = {
         name: int(rows(some, seed=number).hashes[row, 0])
         for number, some in enumerate(shards)
         for row, name in enumerate(some)
+        if name not in lost
     }
-    in_order = sorted(names, key=os.fsencode)
-    assert len(stored) == len(loaded) == len(names)
+    in_order = sorted(expected, key=os.fsencode)
+    assert len(stored) == len(loaded) == len(expected)
+    assert {failure.path for failure in stored.failures()} == lost
     assert list(loaded.paths) == in_order
     assert loaded.paths[:] == in_order
     wanted = {*data.draw(st.sets(st.sampled_from(names))), "not there", "\udcff"}
