@@ -1,0 +1,72 @@
+"""pyarrow, when it is needed, and its complaints about files."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from types import ModuleType
+from typing import TYPE_CHECKING, Iterator, NamedTuple
+
+from memscan.errors import InputError
+
+if TYPE_CHECKING:
+    import pyarrow.parquet as pq
+
+_SAFE = 15  # pyarrow before 14.0.1 runs code that a Parquet file brings along (CVE-2023-47248)
+
+
+class Libraries(NamedTuple):
+    """The modules ``pyarrow``, ``pyarrow.parquet`` and ``pyarrow.compute``."""
+
+    pa: ModuleType
+    pq: ModuleType
+    pc: ModuleType
+
+
+def libraries() -> Libraries:
+    """The modules of pyarrow. Raises InputError where it is missing or too old to be safe."""
+    try:
+        import pyarrow as pa
+        import pyarrow.compute as pc
+        import pyarrow.parquet as pq
+    except ImportError as error:
+        if error.name != "pyarrow":  # it is there, but broken
+            raise
+        raise InputError(
+            "a Parquet file needs the extra parquet: pip install 'memscan[parquet]'"
+        ) from error
+    if int(pa.__version__.split(".")[0]) < _SAFE:
+        raise InputError(
+            f"pyarrow {pa.__version__} is not safe to read files with; "
+            f"install {_SAFE} or a later one (pip install --upgrade pyarrow)"
+        )
+    return Libraries(pa, pq, pc)
+
+
+@contextlib.contextmanager
+def reading(path: str) -> Iterator[None]:
+    """Turn whatever a damaged file does to pyarrow into an InputError that names the file."""
+    try:
+        yield
+    except InputError:
+        raise
+    except MemoryError as error:
+        raise InputError(f"{path}: it asks for more memory than there is") from error
+    # Arrow's own errors are ValueError, OSError, KeyError and the like, by their cause.
+    except (OSError, ValueError, KeyError, TypeError, IndexError, RuntimeError) as error:
+        if isinstance(error, OSError) and error.strerror:
+            raise InputError(f"{path}: cannot be read: {error.strerror}") from error
+        first = (str(error).splitlines() or [type(error).__name__])[0]
+        raise InputError(f"{path}: not a whole Parquet file: {first}") from error
+
+
+def open_parquet(path: str, metadata: pq.FileMetaData | None = None) -> pq.ParquetFile:
+    """Open a Parquet file. Raises InputError for anything but a whole one.
+
+    Pages are checked by their checksums where they have some. Files are read, not mapped: a file
+    that is cut short while it is mapped ends the process.
+    """
+    if not os.path.isfile(path):  # a pipe would have to be waited for
+        raise InputError(f"{path}: not a file" if os.path.exists(path) else f"{path}: no such file")
+    with reading(path):
+        return libraries().pq.ParquetFile(path, metadata=metadata)

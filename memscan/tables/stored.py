@@ -1,0 +1,269 @@
+"""A hash table on disk, opened: checked, loaded, or read a block at a time."""
+
+from __future__ import annotations
+
+import itertools
+import os
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Iterable, Iterator, Mapping, NamedTuple, Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from memscan.errors import InputError
+from memscan.records import Failure, Stage
+from memscan.table import HashTable
+from memscan.tables import arrow, manifest
+from memscan.tables import order as order_file
+from memscan.tables.identity import Encoder
+from memscan.tables.manifest import FailedShard, Manifest, Versions
+from memscan.tables.part import OpenPart, header_of, open_part
+from memscan.tables.rows import column_names, names_of, view_column
+from memscan.tables.runs import Order, Run, StoredPaths, clusters, order_of, runs_of
+
+Hashes = npt.NDArray[np.uint64]
+
+_THREADS = 4  # reading is a copy: more do not make it faster
+
+
+class Block(NamedTuple):
+    """The images of one row group, in bytewise order of their names.
+
+    ``start`` is the position of the first in :attr:`StoredTable.paths`; ``hashes`` (uint64) has
+    shape (n,), or (n, words) for hashes of several words, ``low_information`` (bool) shape (n,).
+    """
+
+    start: int
+    hashes: Hashes
+    low_information: npt.NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class StoredTable:
+    """A hash table on disk, of which only footers are in memory.
+
+    ``warnings`` are sentences about what is not as it should be and does not stop a scan;
+    ``failed`` are the shards that gave no part, ``order`` the digest of the order that is kept of
+    parts that interleave. Without a manifest, nothing is known of them.
+    """
+
+    path: str
+    encoder: Encoder
+    libraries: Versions
+    runs: tuple[Run, ...]
+    warnings: tuple[str, ...] = ()
+    failed: tuple[FailedShard, ...] = ()
+    order: str | None = None
+
+    @classmethod
+    def open(cls, path: str) -> StoredTable:
+        """Open a table: a directory of parts, with a manifest or without, or a single part.
+
+        Raises InputError for a table that is damaged, or whose parts do not belong together.
+        """
+        if not os.path.isdir(path):
+            return cls._of_parts(path, [open_part(path)])
+        listed = manifest.read(path)
+        names = manifest.part_names(path)
+        if listed is not None:
+            return cls._of_manifest(path, listed, names)
+        if not names:
+            raise InputError(f"{path}: no hash table here, neither a manifest nor a part")
+        warning = (
+            f"{path}: there is no {manifest.NAME}, so parts that are missing cannot be told "
+            "(memscan index, run again, finishes the table)"
+        )
+        return cls._of_parts(path, _open_parts(path, names), (warning,))
+
+    @classmethod
+    def _of_parts(
+        cls,
+        path: str,
+        parts: Sequence[OpenPart],
+        warnings: tuple[str, ...] = (),
+        failed: tuple[FailedShard, ...] = (),
+        order: str | None = None,
+    ) -> StoredTable:
+        encoder = manifest.one_encoder(parts)
+        libraries = manifest.versions(parts)
+        runs = clusters([run for part in parts for run in runs_of(part)])
+        return cls(path, encoder, libraries, tuple(itertools.chain(*runs)), warnings, failed, order)
+
+    @classmethod
+    def _of_manifest(cls, path: str, listed: Manifest, names: Sequence[str]) -> StoredTable:
+        warnings = []
+        if listed.failed:
+            first = listed.failed[0]
+            warnings.append(
+                f"{path}: incomplete, {len(listed.failed)} shards failed "
+                f"(first {first.shard.name}: {first.reason})"
+            )
+        wanted = [part.name for part in listed.parts]
+        unlisted = len(set(names) - set(wanted))
+        if unlisted:
+            warnings.append(f"{path}: {unlisted} parts are not in {manifest.NAME} and are left out")
+        missing = sorted(set(wanted) - set(names))
+        if missing:
+            raise InputError(
+                f"{path}: {len(missing)} of {len(wanted)} parts are missing (first {missing[0]}); "
+                "run memscan index again"
+            )
+        parts = _open_parts(path, wanted)
+        for part, entry in zip(parts, listed.parts):
+            if not listed.agrees(part, entry):
+                raise InputError(
+                    f"{part.path}: not the part that {manifest.NAME} lists; run memscan index again"
+                )
+        if not parts:
+            return cls(path, listed.encoder, listed.libraries, (), tuple(warnings), listed.failed)
+        return cls._of_parts(path, parts, tuple(warnings), listed.failed, listed.order)
+
+    def __len__(self) -> int:
+        """The number of images with a hash."""
+        return sum(run.hashed for run in self.runs)
+
+    def check(
+        self,
+        algorithm: str,
+        decoding: str,
+        views: Sequence[str] = (),
+        libraries: Mapping[str, str] | None = None,
+    ) -> list[str]:
+        """Whether hashes made like this can be compared with the table; gives warnings.
+
+        ``libraries`` are the versions in use. Raises InputError, in one sentence that says what
+        differs, for another algorithm or way of decoding, or for views that the table lacks.
+        """
+        for what, here, asked in (
+            ("algorithm", self.encoder.algorithm, algorithm),
+            ("decode mode", self.encoder.decoding, decoding),
+        ):
+            if here != asked:
+                raise InputError(
+                    f"{self.path}: its {what} is {here}, but this scan's is {asked}, "
+                    "and their hashes cannot be compared"
+                )
+        missing = [name for name in views if name not in self.encoder.views]
+        if missing:
+            raise InputError(
+                f"{self.path}: it has no hashes of {len(missing)} views that this scan compares "
+                f"(first {missing[0]}); index the source again with these views"
+            )
+        warnings = list(self.warnings)
+        for library, version in (libraries or {}).items():
+            others = [v for v in self.libraries.get(library, ()) if v != version]
+            if others:
+                warnings.append(
+                    f"{self.path}: made with {library} {' and '.join(others)}, this is "
+                    f"{library} {version}; distances can differ by a bit or two"
+                )
+        return warnings
+
+    def load(self, views: Sequence[str] = ()) -> HashTable:
+        """The table in memory, in bytewise order of its names, with the hashes of some views.
+
+        Names stay on disk; where parts interleave and no order of them is kept (there is no
+        manifest), they are read once and sorted. Hashes of several words have shape (N, words),
+        and views (N, V, words). Raises InputError.
+        """
+        count, words = len(self), self.encoder.words
+        columns = [column_names(view_column(name), words) for name in ("full", *views)]
+        every = np.empty((len(columns), count, words), np.uint64)
+        low_information = np.empty(count, np.bool_)
+        starts = list(itertools.accumulate((run.hashed for run in self.runs), initial=0))
+
+        def fill(some: Iterable[tuple[int, Run]]) -> None:
+            for start, run in some:
+                rows = slice(start, start + run.hashed)
+                every[:, rows], low_information[rows] = _hashed(run, columns)
+
+        items = list(zip(starts, self.runs))
+        with ThreadPoolExecutor(_THREADS) as pool:
+            list(pool.map(fill, (items[share::_THREADS] for share in range(_THREADS))))
+        order = self._order()
+        if order is not None:
+            low_information = low_information[order]
+            for column in every:
+                column[:] = column[order]
+        if words == 1:
+            every = every[:, :, 0]
+        others = np.moveaxis(every[1:], 0, 1)  # each view stays contiguous in memory
+        return HashTable(
+            StoredPaths(self.runs, order), every[0], low_information, others, tuple(views)
+        )
+
+    def blocks(self, view: str = "full") -> Iterator[Block]:
+        """The hashes of all images, a row group at a time, in the memory of one row group.
+
+        Blocks may interleave. To take the first of equal distances, as over :meth:`load`, take the
+        lowest positions of each block and compare the names of what is left. Raises InputError.
+        """
+        columns = [column_names(view_column(view), self.encoder.words)]
+        start = 0
+        for run in self.runs:
+            hashes, low_information = _hashed(run, columns)
+            one_word = hashes[0, :, 0] if self.encoder.words == 1 else hashes[0]
+            yield Block(start, one_word, low_information)
+            start += run.hashed
+
+    @property
+    def paths(self) -> StoredPaths:
+        """The names of the images in the order of :meth:`blocks`, read when asked for."""
+        return StoredPaths(self.runs)
+
+    def _order(self) -> Order | None:
+        """The rows in bytewise order of their names; None where they are in this order."""
+        if self.order is None:
+            return order_of(self.runs)
+        return order_file.read(self.path, self.order, len(self))
+
+    def failures(self) -> Iterator[Failure]:
+        """The images that were lost when the table was made. Raises InputError."""
+        for run in self.runs:
+            if run.failures:
+                yield from _lost(run)
+
+
+def is_table(path: str) -> bool:
+    """Whether there is a hash table of memscan at a path, be it whole or damaged."""
+    if os.path.isdir(path):
+        if os.path.lexists(os.path.join(path, manifest.NAME)):
+            return True
+        names = [name for name in os.listdir(path) if name.endswith(manifest.SUFFIX)]
+        return bool(names) and is_table(os.path.join(path, min(names)))
+    try:
+        with arrow.open_parquet(path) as file, arrow.reading(path):
+            return header_of(file.schema_arrow) is not None
+    except InputError:
+        return False
+
+
+def _open_parts(directory: str, names: Sequence[str]) -> list[OpenPart]:
+    with ThreadPoolExecutor(_THREADS) as pool:
+        return list(pool.map(open_part, (os.path.join(directory, name) for name in names)))
+
+
+def _hashed(run: Run, columns: Sequence[Sequence[str]]) -> tuple[Hashes, npt.NDArray[np.bool_]]:
+    """The hashes of one run by view, of shape (V, n, words), and what has low information."""
+    flat = [name for words in columns for name in words]
+    table = run.read([*flat, "low_information"])
+    with arrow.reading(run.part.path):
+        if run.failures:
+            table = table.filter(table[flat[0]].is_valid())
+        if table.num_rows != run.hashed or any(c.null_count for c in table.columns):
+            raise InputError(f"{run.part.path}: its rows are not what its footer says")
+        hashes = np.stack([table[name].to_numpy() for name in flat])
+        shape = (len(columns), len(columns[0]), run.hashed)
+        return hashes.reshape(shape).swapaxes(1, 2), table["low_information"].to_numpy()
+
+
+def _lost(run: Run) -> Iterator[Failure]:
+    table = run.read(["uri", "uri_bytes", "hash", "error", "stage"])
+    with arrow.reading(run.part.path):
+        table = table.filter(table["hash"].is_null())
+        names = names_of(table).to_pylist()
+        for name, message, stage in zip(
+            names, table["error"].to_pylist(), table["stage"].to_pylist()
+        ):
+            yield Failure(os.fsdecode(name), Stage(stage), message or "it says not why")
