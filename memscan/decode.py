@@ -72,10 +72,10 @@ FAST_SIDE = 256
 
 
 class Decoded(NamedTuple):
-    """An image in memory, and the number of pixels that its file holds."""
+    """An image in memory, and the width and height that it has in its file."""
 
     image: Image.Image
-    pixels: int
+    size: tuple[int, int]
 
 
 class _PixelLimits:
@@ -121,33 +121,42 @@ def open_image(
     more than ``max_pixels`` pixels. The image is loaded, its file closed.
     """
     with open_regular(path) as file, _as_image_errors(file, max_pixels):
-        image: Image.Image = Image.open(file, formats=_available_formats())
-        pixels = image.width * image.height
-        if pixels > max_pixels:
-            raise _too_large(max_pixels)
-        if _blocks_other_threads(image):
-            return Decoded(_load_in_child(file, image), pixels)
-        if fast:
-            image.draft(None if colour else "L", (FAST_SIDE, FAST_SIDE))
-        image.load()
-        return Decoded(image, pixels)
+        return _decoded(file, max_pixels, fast, colour)
 
 
-def open_bytes(data: bytes, max_pixels: int = MAX_PIXELS) -> Image.Image:
-    """Decode the first frame of an image file that is in memory. Raises DecodeError."""
+def open_bytes(
+    data: bytes, max_pixels: int = MAX_PIXELS, *, fast: bool = False, colour: bool = False
+) -> Decoded:
+    """Decode the first frame of an image file that is in memory, as :func:`open_image` does.
+
+    Raises DecodeError.
+    """
     with _as_image_errors(None, max_pixels):
-        image: Image.Image = Image.open(io.BytesIO(data), formats=_available_formats())
-        if image.width * image.height > max_pixels:
-            raise _too_large(max_pixels)
-        image.load()
-        return image
+        if not data:
+            raise DecodeError("the file is empty")
+        return _decoded(io.BytesIO(data), max_pixels, fast, colour)
+
+
+def _decoded(file: BinaryIO, max_pixels: int, fast: bool, colour: bool) -> Decoded:
+    image: Image.Image = Image.open(file, formats=_available_formats())
+    size = image.size
+    if image.width * image.height > max_pixels:
+        raise _too_large(max_pixels)
+    if _blocks_other_threads(image):
+        return Decoded(_load_in_child(file, image), size)
+    if fast:
+        image.draft(None if colour else "L", (FAST_SIDE, FAST_SIDE))
+    image.load()
+    return Decoded(image, size)
 
 
 def load(image: Image.Image, max_pixels: int = MAX_PIXELS) -> Decoded:
     """Decode an image that the caller opened, if that is still to do. Raises as open_image."""
     with _as_image_errors(None, max_pixels):
+        if image.width * image.height > max_pixels:
+            raise _too_large(max_pixels)
         image.load()
-        return Decoded(image, image.width * image.height)
+        return Decoded(image, image.size)
 
 
 def looks_like_image(path: str) -> bool:
@@ -252,9 +261,9 @@ def _load_in_child(file: BinaryIO, image: Image.Image) -> Image.Image:
     """Decode a JPEG 2000 file in a process of its own."""
     import subprocess  # only these few images pay for it
 
-    os.lseek(file.fileno(), 0, os.SEEK_SET)
+    file.seek(0)
     command = [sys.executable, "-c", _CHILD_CODE.format(path=sys.path)]
-    done = subprocess.run(command, stdin=file, capture_output=True, check=False)
+    done = subprocess.run(command, input=file.read(), capture_output=True, check=False)
     if done.returncode != 0:
         raise DecodeError("the image data is broken (it cannot be decoded as JPEG 2000)")
     return Image.frombytes(image.mode, image.size, done.stdout)

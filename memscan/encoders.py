@@ -69,7 +69,7 @@ class _Ingredients(NamedTuple):
     """What is kept of an image until its chunk is hashed."""
 
     thumbnail: npt.NDArray[np.uint8]
-    pixels: int
+    size: tuple[int, int]
     material: views.Material | None
 
 
@@ -96,7 +96,7 @@ class PHash:
         with hashing.resizable(image.image):
             grey = hashing.luminance(image.image)
             material = views.material(image.image, grey, view_set) if view_set.names else None
-            return _Ingredients(resampling.reduce(grey), image.pixels, material)
+            return _Ingredients(resampling.reduce(grey), image.size, material)
 
     def finish(self, prepared: Sequence[_Ingredients], view_set: ViewSet) -> list[HashedImage]:
         """As in :class:`Encoder`."""
@@ -112,7 +112,7 @@ class PHash:
             others = views.hashes(view_set, coefficients, hashes, materials)
             words = np.concatenate([words, others], axis=1)
         return [
-            HashedImage(tuple(row), flag, one.pixels)
+            HashedImage(tuple(row), flag, one.size)
             for row, flag, one in zip(words.tolist(), flags, prepared)
         ]
 
@@ -159,7 +159,7 @@ class Drawn:
                     drawn = views.draw(small, upright if name == views.UPRIGHT else name)
                     view = full if drawn is small else self.describe(drawn)
                     words += full.words if view.low_information else view.words
-            return HashedImage(tuple(words), full.low_information, image.pixels, full.quality)
+            return HashedImage(tuple(words), full.low_information, image.size, full.quality)
 
     def finish(self, prepared: Sequence[HashedImage], view_set: ViewSet) -> list[HashedImage]:
         """As in :class:`Encoder`."""

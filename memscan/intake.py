@@ -25,7 +25,8 @@ interpreter lock."""
 
 _CHUNK_OF_PROCESSES = 32  # more than of threads: a process waits between two chunks
 
-_Stamped = Tuple[Optional[Stamp], Union[HashedImage, Failure]]
+_Outcome = Union[HashedImage, Failure]
+_Stamped = Tuple[Optional[Stamp], _Outcome]
 _Work = Callable[[Iterable[str]], Sequence[_Stamped]]
 
 
@@ -169,7 +170,7 @@ def _to_json(result: _Stamped) -> list[Any]:
     stamp, image = result
     if isinstance(image, Failure):
         return [stamp, [image.path, image.stage.value, image.message]]
-    return [stamp, [image.words, image.low_information, image.pixels, image.quality]]
+    return [stamp, [image.words, image.low_information, image.size, image.quality]]
 
 
 def _from_json(value: list[Any]) -> _Stamped:
@@ -178,8 +179,8 @@ def _from_json(value: list[Any]) -> _Stamped:
     if isinstance(fields[0], str):
         image = Failure(fields[0], Stage(fields[1]), fields[2])
     else:
-        words, low_information, pixels, quality = fields
-        image = HashedImage(tuple(words), low_information, pixels, quality)
+        words, low_information, (width, height), quality = fields
+        image = HashedImage(tuple(words), low_information, (width, height), quality)
     return None if stamp is None else Stamp(*stamp), image
 
 

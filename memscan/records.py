@@ -87,14 +87,19 @@ class HashedImage:
     ``words`` holds the 64-bit words of the hash, the most significant first, and after them those
     of the other views that were asked for, in the order of their names. Bit 0 of the row-major bit
     matrix is the most significant bit, so that for a pHash ``f"{words[0]:016x}"`` is
-    ``str(imagehash.phash(image))``. ``pixels`` is the width times the height of the image in its
-    file. ``quality``, from 0 to 100, is what some hashes say about themselves.
+    ``str(imagehash.phash(image))``. ``size`` is the width and the height of the image in its file.
+    ``quality``, from 0 to 100, is what some hashes say about themselves.
     """
 
     words: tuple[int, ...]
     low_information: bool
-    pixels: int
+    size: tuple[int, int]
     quality: int | None = None
+
+    @property
+    def pixels(self) -> int:
+        """Width times height."""
+        return self.size[0] * self.size[1]
 
 
 @dataclass(frozen=True)

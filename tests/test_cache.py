@@ -175,8 +175,8 @@ def test_other_encoders_do_not_mix(train: Path) -> None:
     cache, path = Cache("cache"), str(train / "0/0.png")
     stamp = Stamp.of(path)
     assert stamp is not None
-    cache.keep(path, "one", stamp, HashedImage((2**64 - 1,), True, 5))
-    cache.keep(path, "two", stamp, HashedImage((1,), False, 5))
+    cache.keep(path, "one", stamp, HashedImage((2**64 - 1,), True, (5, 1)))
+    cache.keep(path, "two", stamp, HashedImage((1,), False, (1, 5)))
     cache.close()
     again = Cache("cache")
     for encoder, hash, low in (("one", 2**64 - 1, True), ("two", 1, False)):
@@ -201,7 +201,7 @@ def test_find_is_a_plain_look_up(
     for number in sorted(kept, reverse=True):
         stamp = Stamp.of(paths[number])
         assert stamp is not None
-        cache.keep(paths[number], "e", stamp, HashedImage((number << 60,), number % 2 == 0, 9))
+        cache.keep(paths[number], "e", stamp, HashedImage((number << 60,), number % 2 == 0, (3, 3)))
     cache.flush()
     known = cache.find([paths[number] for number in asked], "e", 9)
     assert known.known.tolist() == [number in kept for number in asked]

@@ -25,7 +25,7 @@ every_hash = pytest.mark.parametrize("name", list(KNOWN))
 
 
 def decoded(image: Image.Image) -> decode.Decoded:
-    return decode.Decoded(image, image.width * image.height)
+    return decode.Decoded(image, image.size)
 
 
 def test_every_hash_is_checked_here() -> None:

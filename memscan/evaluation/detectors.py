@@ -97,7 +97,7 @@ class Hash:
         return 8 * self._encoder.words * (1 + len(self._sources.names))
 
     def _words(self, images: Sequence[Image.Image], view_set: views.ViewSet) -> Rows:
-        decoded = [decode.Decoded(image, image.width * image.height) for image in images]
+        decoded = [decode.Decoded(image, image.size) for image in images]
         hashed = intake.hash_decoded(decoded, self._encoder, view_set)
         words = np.array([image.words for image in hashed], np.uint64)
         return words.reshape(len(images), -1, self._encoder.words)

@@ -2,28 +2,49 @@
 
 from __future__ import annotations
 
+import dataclasses
 import fnmatch
 import functools
 import os
 from dataclasses import dataclass
-from typing import Callable, Sequence
+from typing import Callable, NamedTuple, Sequence
 
 from memscan.decode import SUFFIXES, looks_like_image
 from memscan.errors import InputError
 from memscan.records import Failure, Stage
+from memscan.sources import uris
 
 
 @dataclass(frozen=True)
 class Listing:
     """The image files at one path, in bytewise order, and the directories that were not listed.
 
-    ``linked`` holds those of ``paths`` whose last component is a symbolic link.
+    ``linked`` holds those of ``paths`` whose last component is a symbolic link. ``containers`` are
+    files that hold images, ``remote`` image files on a store, both in bytewise order.
     """
 
     root: str
     paths: tuple[str, ...]
     failures: tuple[Failure, ...] = ()
     linked: frozenset[str] = frozenset()
+    containers: tuple[str, ...] = ()
+    remote: tuple[Entry, ...] = ()
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether there is nothing here that could be an image."""
+        return not (self.paths or self.containers or self.remote)
+
+
+class Entry(NamedTuple):
+    """A file on a store: its URL, size in bytes, and what changes when the file does.
+
+    Size and identity (32 hexadecimal digits) are None where the store does not say.
+    """
+
+    url: str
+    size: int | None
+    identity: str | None
 
 
 @dataclass(frozen=True)
@@ -48,11 +69,14 @@ def find_images(root: str, selection: Selection) -> Listing:
 
     In a directory, files whose name begins with a dot are passed over, and so are those with a
     suffix that is not in SUFFIXES; files without a suffix are recognised by their first bytes.
+    Medical volumes are taken as well, archives and Parquet files only where they are the root.
     Raises InputError if there is nothing at ``root`` or it is a directory that cannot be listed.
     """
     if not os.path.isdir(root):
         if not os.path.lexists(root):
             raise InputError(f"{root}: there is no such file or directory")
+        if uris.is_container(root) or _is_unnamed_volume(root):
+            return Listing(root, (), containers=(root,))
         return Listing(root, (root,), linked=frozenset([root] if os.path.islink(root) else []))
     walk = _Walk(root, selection)
     walk.run()
@@ -63,6 +87,7 @@ def find_images(root: str, selection: Selection) -> Listing:
         tuple(sorted(walk.paths, key=os.fsencode)),
         tuple(sorted(walk.failures, key=lambda failure: os.fsencode(failure.path))),
         frozenset(walk.linked),
+        tuple(sorted(walk.volumes, key=os.fsencode)),
     )
 
 
@@ -84,7 +109,7 @@ def count_once(listings: Sequence[Listing]) -> list[Listing]:
             if identity not in seen:
                 seen.add(identity)
                 paths.append(path)
-        kept.append(Listing(listing.root, tuple(paths), listing.failures, listing.linked))
+        kept.append(dataclasses.replace(listing, paths=tuple(paths)))
     return kept
 
 
@@ -129,6 +154,7 @@ class _Walk:
         self.selection = selection
         self.paths: list[str] = []
         self.linked: list[str] = []
+        self.volumes: list[str] = []
         self.failures: list[Failure] = []
         self._directories: list[tuple[str, str]] = [(root, "")]
         self._links: list[tuple[str, str]] = []
@@ -174,6 +200,16 @@ class _Walk:
             self.paths.append(path)
             if entry.is_symlink():
                 self.linked.append(path)
+        elif path.lower().endswith(uris.VOLUME_SUFFIXES) or _is_unnamed_volume(path):
+            self.volumes.append(path)
+
+
+def _is_unnamed_volume(path: str) -> bool:
+    if os.path.splitext(path)[1]:
+        return False
+    from memscan.sources import items  # much code for files that few scans meet
+
+    return items.is_unnamed_volume(path)
 
 
 def _is_directory(entry: os.DirEntry[str]) -> bool:
@@ -188,4 +224,5 @@ def count_deeper(root: str, selection: Selection) -> int | None:
     if selection.recursive or not os.path.isdir(root):
         return None
     deeper = Selection(True, selection.exclude, selection.follow_symlinks)
-    return len(find_images(root, deeper).paths)
+    found = find_images(root, deeper)
+    return len(found.paths) + len(found.containers)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
-from typing import Iterable, Sequence, Union
+from typing import Iterable, Iterator, Mapping, NamedTuple, Sequence, Union
 
+from memscan.decode import SUFFIXES
 from memscan.errors import InputError
-from memscan.records import Failure
+from memscan.records import Failure, Stage
+from memscan.sources import patterns, stores, uris
 from memscan.sources.directories import (
     Listing,
     Selection,
@@ -29,20 +32,79 @@ def as_patterns(given: str | Iterable[str]) -> tuple[str, ...]:
     return (given,) if isinstance(given, str) else tuple(given)
 
 
-def list_images(paths: Sequence[str], selection: Selection, role: str) -> list[Listing]:
-    """The image files at each path, every file once. Raises InputError for a path without any.
+def list_images(
+    paths: Sequence[str], selection: Selection, role: str, lists: Sequence[Named] = ()
+) -> list[Listing]:
+    """The images at each path, every file once. Raises InputError for a path without any.
 
-    ``role`` is what a path is called in the message.
+    ``role`` is what a path is called in the message; ``lists`` are lists of paths that were given
+    beside them. A path may be a pattern, the URL of something on a store, or a container.
     """
-    if not paths:
+    if not paths and not lists:
         raise InputError(f"no {role} was given")
     if "" in paths:
         raise InputError(f"an empty path was given as a {role}")
-    listings = [find_images(path, selection) for path in paths]
+    listings = [_found(path, selection) for path in paths]
+    listings += [_listed(named, selection) for named in lists]
     for listing in listings:
-        if not listing.paths:
+        if listing.is_empty:
             raise InputError(_no_images(listing.root, selection))
     return count_once(listings)
+
+
+class Named(NamedTuple):
+    """A list of paths, and the file that it was read from."""
+
+    root: str
+    paths: Sequence[str]
+
+
+def _found(path: str, selection: Selection) -> Listing:
+    found = [_at(one, selection) for one in patterns.expand(stores.local_path(path))]
+    return found[0] if len(found) == 1 and found[0].root == path else _joined(path, found)
+
+
+def _at(path: str, selection: Selection) -> Listing:
+    if not stores.is_remote(path):
+        return find_images(path, selection)
+    if uris.is_container(path):
+        return Listing(path, (), containers=(path,))
+    from memscan.sources import remote  # much code for what few scans need
+
+    images = []
+    for entry in remote.find_remote(path, selection):
+        name = entry.url.rpartition("/")[2]
+        if os.path.splitext(name)[1].lower() in SUFFIXES or entry.url == path:
+            images.append(entry)
+    return Listing(path, (), remote=tuple(images))
+
+
+def _listed(named: Named, selection: Selection) -> Listing:
+    """The images of a list: what is not there is a failure, since the list is not the user's."""
+    found, failures = [], []
+    for path in named.paths:
+        try:
+            found.append(_at(stores.local_path(path), selection))
+        except InputError as error:
+            sentence = str(error)
+            message = sentence[len(path) + 2 :] if sentence.startswith(f"{path}: ") else sentence
+            failures.append(Failure(path, Stage.READ, message))
+    joined = _joined(named.root, found)
+    return dataclasses.replace(joined, failures=joined.failures + tuple(failures))
+
+
+def _joined(root: str, parts: Sequence[Listing]) -> Listing:
+    """Several listings as one; a file that is in two of them is in it once."""
+    parts = count_once(parts)
+    remote = {entry.url: entry for part in parts for entry in part.remote}
+    return Listing(
+        root,
+        tuple(sorted((path for part in parts for path in part.paths), key=os.fsencode)),
+        tuple(failure for part in parts for failure in part.failures),
+        frozenset(path for part in parts for path in part.linked),
+        tuple(sorted({path for part in parts for path in part.containers}, key=os.fsencode)),
+        tuple(remote[url] for url in sorted(remote, key=os.fsencode)),
+    )
 
 
 def in_bytewise_order(listings: Sequence[Listing]) -> list[str]:
@@ -58,22 +120,61 @@ def unlisted(listings: Sequence[Listing]) -> tuple[Failure, ...]:
     return tuple(failure for listing in listings for failure in listing.failures)
 
 
-def require_readable(listings: Sequence[Listing], failures: Sequence[Failure]) -> None:
-    """Raise InputError for a path of whose images none could be hashed."""
+def require_readable(
+    listings: Sequence[Listing], failures: Sequence[Failure], counts: Mapping[str, Count]
+) -> None:
+    """Raise InputError for a path of whose images none could be hashed.
+
+    ``counts`` has an entry for every container, and for the URL of every remote image.
+    """
     failed = {failure.path: failure for failure in failures}
     for listing in listings:
-        if listing.paths and all(path in failed for path in listing.paths):
-            first = failed[listing.paths[0]]
+        others = [counts[path] for path in _elsewhere(listing)]
+        if any(count.hashed for count in others):
+            continue
+        if all(path in failed for path in listing.paths):
+            found = len(listing.paths) + sum(count.found for count in others)
+            lost = [*listing.paths, *_elsewhere(listing)]
+            first = next((failed[path] for path in lost if path in failed), None)
+            first = first or next((count.failures[0] for count in others if count.failures), None)
+            if first is None:
+                raise InputError(f"{listing.root}: no images in it")
             if first.path == listing.root:
                 raise InputError(f"{first.path}: {first.message}")
             raise InputError(
-                f"{listing.root}: none of the {len(listing.paths)} images here can be read "
+                f"{listing.root}: none of the {found} images here can be read "
                 f"(first {first.path}: {first.message})"
             )
+
+
+class Count(NamedTuple):
+    """The images that a container holds: those found, those hashed, and the failures."""
+
+    found: int
+    hashed: int
+    failures: tuple[Failure, ...] = ()
+
+
+def _elsewhere(listing: Listing) -> Iterator[str]:
+    yield from listing.containers
+    yield from (entry.url for entry in listing.remote)
+
+
+def found_in(listing: Listing, counts: Mapping[str, Count]) -> int:
+    """The number of images that a path stands for, readable or not."""
+    return len(listing.paths) + sum(counts[path].found for path in _elsewhere(listing))
 
 
 def _no_images(root: str, selection: Selection) -> str:
     deeper = count_deeper(root, selection)
     if deeper:
         return f"{root}: no images here, but {deeper} in its subdirectories (add --recursive)"
+    if os.path.isdir(root):
+        archives = sorted(filter(uris.kind_of, os.listdir(root)), key=os.fsencode)
+        if archives:
+            ending = os.path.join(root, f"*{os.path.splitext(archives[0])[1]}")
+            return (
+                f"{root}: no images here, but {len(archives)} archives, which are read where they "
+                f"are named: {ending!r}"
+            )
     return f"{root}: no images here"

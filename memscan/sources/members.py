@@ -11,6 +11,8 @@ from typing import BinaryIO, Iterable, NamedTuple
 from memscan.decode import SUFFIXES, begins_like_image, open_regular
 from memscan.errors import ReadError
 from memscan.records import Failure
+from memscan.sources.remote import open_remote
+from memscan.sources.stores import is_remote
 
 CHUNK = 1 << 20
 """Bytes that are read or unpacked at a time."""
@@ -107,11 +109,12 @@ class Seen:
 
 
 def open_container(path: str) -> BinaryIO:
-    """Open a container for reading: seekable, in binary. Raises ReadError.
+    """Open a container for reading: a file, or an object on a store. Raises ReadError.
 
-    Every container is opened here.
+    Every container is opened here. It can be sought in, unless a web server sends it only from
+    its beginning.
     """
-    return open_regular(path)
+    return open_remote(path) if is_remote(path) else open_regular(path)
 
 
 def named_like_image(name: str) -> bool | None:

@@ -13,11 +13,11 @@ import threading
 import time
 from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import datetime
-from typing import Any, BinaryIO, Iterable, Iterator, Mapping, NamedTuple, cast
+from typing import Any, BinaryIO, Iterable, Iterator, Mapping, cast
 
 from memscan.errors import ImageError, InputError, ReadError
 from memscan.records import Failure, Stage
-from memscan.sources.directories import Selection
+from memscan.sources.directories import Entry, Selection
 from memscan.sources.stores import as_input_error, as_read_error, connect, shown
 
 BLOCK = 1 << 22
@@ -27,17 +27,6 @@ _WEB = ("http://", "https://")
 _STRONG_MARKS = ("ETag", "md5Hash", "Content-MD5", "Digest", "generation")
 _TIMES = ("LastModified", "updated", "created", "Last-Modified")
 _SETTLED = 60.0  # seconds: more than the tick of a server's clock and how far it may be off
-
-
-class Entry(NamedTuple):
-    """A file on a store: its size in bytes, and its identity as :func:`identity` gives it.
-
-    Either is None where the store does not say.
-    """
-
-    url: str
-    size: int | None
-    identity: str | None
 
 
 def find_remote(url: str, selection: Selection) -> list[Entry]:

@@ -26,6 +26,9 @@ SUFFIXES = {
 }
 """The kind of container that a file's name says, by how it ends; also the scheme of its URIs."""
 
+VOLUME_SUFFIXES = (".dcm", ".dicom", ".nii", ".nii.gz")
+"""How the names of medical volumes end."""
+
 _URI = re.compile("(tar|zip|parquet)://(.*?)::(.+)", re.DOTALL)
 _TO_ESCAPE = re.compile("(?<=:):|:$(?!\n)|%(?=3A|25)")
 _ESCAPED = re.compile("%(3A|25)")
@@ -48,6 +51,11 @@ def kind_of(path: str) -> str | None:
         if name.endswith(suffix):
             return kind
     return None
+
+
+def is_container(path: str) -> bool:
+    """Whether the name is that of an archive, a Parquet file or a medical volume."""
+    return kind_of(path) is not None or path.lower().endswith(VOLUME_SUFFIXES)
 
 
 def join_uri(kind: str, member: str, container: str) -> str:

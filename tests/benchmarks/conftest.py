@@ -106,5 +106,5 @@ def known_files(folder: Path, hashes: Iterable[int]) -> Path:
             path.write_bytes(b"small")
             stamp = stamps.Stamp.of(str(path))
             assert stamp is not None
-            kept.keep(str(path), encoder, stamp, HashedImage((hash,), False, 1))
+            kept.keep(str(path), encoder, stamp, HashedImage((hash,), False, (1, 1)))
     return folder / "source"

@@ -14,7 +14,7 @@ def jpeg(image: Image.Image, quality: int) -> Image.Image:
     """Compressed as JPEG, with libjpeg's quality from 1 to 100, and decoded again."""
     data = io.BytesIO()
     image.save(data, "JPEG", quality=quality)
-    return decode.open_bytes(data.getvalue())
+    return decode.open_bytes(data.getvalue()).image
 
 
 def blur(image: Image.Image, percent: float) -> Image.Image:
