@@ -13,12 +13,13 @@ import os
 import sqlite3
 import struct
 import time
-from typing import Iterator, NamedTuple, Sequence
+from typing import Any, Iterator, NamedTuple, Sequence
 
 import numpy as np
 import numpy.typing as npt
 
 from memscan import cache_file
+from memscan.cache_file import Row
 from memscan.errors import InputError
 from memscan.records import HashedImage
 from memscan.stamps import Stamp, is_same
@@ -27,22 +28,6 @@ FILE_NAME = "hashes.sqlite"
 
 _BATCH = 512  # rows per transaction
 _BATCH_SECONDS = 2.0
-
-
-class _Row(NamedTuple):
-    """A row still to be written, with names in place of numbers."""
-
-    encoder: str
-    directory: str
-    name: bytes
-    size: int
-    mtime: int
-    ctime: int
-    inode: int
-    hash: int
-    low_information: int
-    pixels: int
-    views: bytes
 
 
 class Known(NamedTuple):
@@ -56,6 +41,14 @@ class Known(NamedTuple):
     first: npt.NDArray[np.uint64]
     low_information: npt.NDArray[np.bool_]
     rest: npt.NDArray[np.uint64]
+
+
+class Members(NamedTuple):
+    """All images of a container: their names, with rows as in :class:`Known`, and a remark."""
+
+    names: list[str]
+    rows: Known
+    remark: str
 
 
 class Usage(NamedTuple):
@@ -75,7 +68,7 @@ class Cache:
     def __init__(self, directory: str | None) -> None:
         self.trouble: str | None = None
         self.path = os.path.join(directory, FILE_NAME) if directory else ""
-        self._pending: list[_Row] = []
+        self._pending: list[Row] = []
         self._pending_since = 0.0
         self._connection: sqlite3.Connection | None = None
         if directory is None:
@@ -113,12 +106,53 @@ class Cache:
         if self._connection is None:
             return
         directory, name = cache_file.split(path)
+        self._add(Row(encoder, directory, os.fsencode(name), *stamp, *_values(image)))
+
+    def find_members(
+        self, container: str, encoder: str, stamp: Stamp, max_pixels: int, rest: int = 0
+    ) -> Members | None:
+        """Look up all images of a container; None unless every one of them is known."""
+        with self._guarded("read"):
+            if self._connection is not None:
+                rows = [
+                    row for row in self._rows_of(f"{container}::", encoder) if row[1:5] == stamp
+                ]
+                if not rows or rows[0][0] != b"" or rows[0][7] != len(rows) - 1:
+                    return None
+                (*_, remark), *members = rows
+                if all(row[7] <= max_pixels and len(row[8]) == 8 * rest for row in members):
+                    known = Known(
+                        np.ones(len(members), np.bool_),
+                        np.array([row[5] & 0xFFFFFFFFFFFFFFFF for row in members], np.uint64),
+                        np.array([row[6] for row in members], np.bool_),
+                        np.frombuffer(b"".join(row[8] for row in members), "<u8").reshape(-1, rest)
+                        if rest
+                        else np.zeros((len(members), 0), np.uint64),
+                    )
+                    return Members([os.fsdecode(row[0]) for row in members], known, remark.decode())
+        return None
+
+    def keep_members(
+        self,
+        container: str,
+        encoder: str,
+        stamp: Stamp,
+        images: Sequence[tuple[str, HashedImage]],
+        remark: str = "",
+    ) -> None:
+        """Remember all images of a container that had this stamp, each with its name in it."""
+        if self._connection is None:
+            return
+        place = f"{container}::"
+        for name, image in images:
+            self._add(Row(encoder, place, os.fsencode(name), *stamp, *_values(image)))
+        # Last, so that it stands only where all of them do.
+        self._add(Row(encoder, place, b"", *stamp, 0, 0, len(images), remark.encode()))
+
+    def _add(self, row: Row) -> None:
         if not self._pending:
             self._pending_since = time.monotonic()
-        rest = rest_of(image)
-        packed = struct.pack(f"<{len(rest)}Q", *rest)
-        values = (_signed(image.words[0]), int(image.low_information), image.pixels, packed)
-        self._pending.append(_Row(encoder, directory, os.fsencode(name), *stamp, *values))
+        self._pending.append(row)
         late = time.monotonic() - self._pending_since > _BATCH_SECONDS
         if late or len(self._pending) >= _BATCH:
             self.flush()
@@ -167,7 +201,7 @@ class Cache:
                     "SELECT DISTINCT directory, path, name, size, mtime, ctime, inode "
                     "FROM images JOIN directories ON directories.id = directory"
                 )
-                if Stamp.of(os.path.join(*map(os.fsdecode, (path, name)))) != tuple(stamp)
+                if cache_file.is_gone(path, name, tuple(stamp))
                 for key in [(directory, name, *stamp)]
             ]
             with self._transaction():
@@ -217,14 +251,7 @@ class Cache:
         found: Known,
     ) -> None:
         """Merge a directory's files with what is kept of it; both are in the order of names."""
-        assert self._connection is not None
-        kept = self._connection.execute(
-            "SELECT name, size, mtime, ctime, inode, hash, low_information, pixels, views "
-            "FROM images "
-            "WHERE encoder = (SELECT id FROM encoders WHERE fingerprint = ?) "
-            "AND directory = (SELECT id FROM directories WHERE path = ?) ORDER BY name",
-            (encoder, cache_file.real_bytes(directory)),
-        )
+        kept = self._rows_of(directory, encoder)
         rest_bytes = 8 * found.rest.shape[1]
         entry = next(kept, None)
         for name, row in zip(names, rows):
@@ -239,6 +266,16 @@ class Cache:
                 found.low_information[row] = entry[6]
                 if rest_bytes:
                     found.rest[row] = np.frombuffer(entry[8], "<u8")
+
+    def _rows_of(self, directory: str, encoder: str) -> Iterator[Any]:
+        assert self._connection is not None
+        return self._connection.execute(
+            "SELECT name, size, mtime, ctime, inode, hash, low_information, pixels, views "
+            "FROM images "
+            "WHERE encoder = (SELECT id FROM encoders WHERE fingerprint = ?) "
+            "AND directory = (SELECT id FROM directories WHERE path = ?) ORDER BY name",
+            (encoder, cache_file.real_bytes(directory)),
+        )
 
     @contextlib.contextmanager
     def _transaction(self) -> Iterator[sqlite3.Connection]:
@@ -285,6 +322,13 @@ class Cache:
 def rest_of(image: HashedImage) -> tuple[int, ...]:
     """What is kept of an image besides the first word of its hash."""
     return image.words[1:] if image.quality is None else (*image.words[1:], image.quality)
+
+
+def _values(image: HashedImage) -> tuple[int, int, int, bytes]:
+    """The last columns of an image's row."""
+    rest = rest_of(image)
+    packed = struct.pack(f"<{len(rest)}Q", *rest)
+    return _signed(image.words[0]), int(image.low_information), image.pixels, packed
 
 
 def _signed(word: int) -> int:

@@ -8,11 +8,29 @@ from __future__ import annotations
 import contextlib
 import os
 import sqlite3
-from typing import Iterable
+from typing import Iterable, NamedTuple
 
 from memscan.errors import InputError
+from memscan.stamps import Stamp
 
 VERSION = 2
+
+
+class Row(NamedTuple):
+    """A row to be written, with names in place of numbers."""
+
+    encoder: str
+    directory: str
+    name: bytes
+    size: int
+    mtime: int
+    ctime: int
+    inode: int
+    hash: int
+    low_information: int
+    pixels: int
+    views: bytes
+
 
 _APPLICATION = 0x6D656D73  # "mems", in the file's header
 _PATIENCE = 20.0  # seconds to wait for another scan's transaction
@@ -99,8 +117,22 @@ def split(path: str) -> tuple[str, str]:
 
 
 def real_bytes(directory: str) -> bytes:
-    """The bytes of a directory's path, links resolved."""
+    """The bytes of a directory's path, links resolved; of a container, whose path ends in ``::``.
+
+    A URL stays as it is.
+    """
+    container, mark, _ = directory.rpartition("::") if directory.endswith("::") else ("", "", "")
+    if mark:
+        return os.fsencode(container if "://" in container else os.path.realpath(container)) + b"::"
     return os.fsencode(os.path.realpath(directory))
+
+
+def is_gone(directory: bytes, name: bytes, stamp: tuple[int, ...]) -> bool:
+    """Whether what a row stands for is no longer there as it was; never true behind a URL."""
+    if not directory.endswith(b"::"):
+        return Stamp.of(os.path.join(os.fsdecode(directory), os.fsdecode(name))) != stamp
+    container = os.fsdecode(directory[:-2])
+    return "://" not in container and Stamp.of(container) != stamp
 
 
 def by_directory(paths: Iterable[str]) -> dict[str, tuple[list[bytes], list[int]]]:

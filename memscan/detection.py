@@ -20,9 +20,11 @@ from memscan import (
 )
 from memscan.baseline import Baseline
 from memscan.cache import Cache
+from memscan.collection import collect
 from memscan.errors import InputError
 from memscan.evidence import rates
-from memscan.intake import Intake, hash_decoded
+from memscan.intake import Intake
+from memscan.recipe import hash_decoded
 from memscan.records import (
     CopiedSource,
     Failure,
@@ -64,7 +66,8 @@ def detect(
     """Compare each target with every image of the source and judge the closest distance.
 
     Args:
-        targets: an image, a directory of images, or several of either.
+        targets: an image, a directory of images, an archive, a Parquet file or a medical volume, a
+            pattern for paths, the URL of any of these, or several of them.
         source: the reference collection, likewise. A file reached twice counts once.
         recursive: whether directories are searched at every depth.
         hash: which hash the images are compared by, one of :data:`memscan.encoders.KNOWN`.
@@ -114,9 +117,13 @@ def detect(
     holdout_listings = list_images(held_out_paths, selection, "holdout") if held_out_paths else []
     intake = Intake(max_pixels, jobs, cache, progress)
 
-    target_paths = [path for listing in target_listings for path in listing.paths]
-    table, failures = intake.hash_files(
-        target_paths, "targets", encoder=encoder, view_set=of_target(views)
+    table, failures, _, volumes = collect(
+        target_listings,
+        intake,
+        "targets",
+        by_listing=True,
+        encoder=encoder,
+        view_set=of_target(views),
     )
     named_failures = _named(target_listings, failures)
     if named_failures and not len(table) and len(named_failures) == len(failures):
@@ -182,6 +189,7 @@ def detect(
         curve=curve,
         holdout=held_out,
         hash_bits=64 * encoder.words,
+        volumes=tuple(dict.fromkeys(volumes + reference.volumes)),
     )
 
 
@@ -205,6 +213,7 @@ def _named(listings: Sequence[Listing], failures: Sequence[Failure]) -> tuple[Fa
         return ()
     files = [listing.root for listing in listings if not os.path.isdir(listing.root)]
     named = set(same_files(files, listings).values())
+    named.update(path for listing in listings for path in listing.containers)
     return tuple(failure for failure in failures if failure.path in named)
 
 

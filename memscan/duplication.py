@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from memscan import __version__, decode, engines, hamming, hashing, search
 from memscan.cache import Cache
+from memscan.collection import collect
 from memscan.errors import InputError
 from memscan.groups import DuplicateGroup, DuplicateReport, Member
 from memscan.intake import Intake
@@ -18,7 +19,7 @@ from memscan.sources.given import (
     AnyPath,
     as_paths,
     as_patterns,
-    in_bytewise_order,
+    found_in,
     list_images,
     require_readable,
     unlisted,
@@ -64,14 +65,14 @@ def duplicates(
     selection = Selection(recursive, as_patterns(exclude), follow_symlinks)
     listings = list_images(as_paths(paths), selection, "directory")
     intake = Intake(max_pixels, jobs, cache, progress)
-    table, failures = intake.hash_files(in_bytewise_order(listings), "images")
-    require_readable(listings, failures)
+    table, failures, counts, _ = collect(listings, intake, "images")
+    require_readable(listings, failures, counts)
     return DuplicateReport(
         version=__version__,
         encoder=hashing.fingerprint(),
         libraries=hashing.library_versions(),
         threshold=near_threshold,
-        sources=tuple(Source(listing.root, len(listing.paths)) for listing in listings),
+        sources=tuple(Source(listing.root, found_in(listing, counts)) for listing in listings),
         hashed=len(table),
         groups=tuple(_group(table, rows) for rows in _rows(table, near_threshold, jobs)),
         low_information=tuple(

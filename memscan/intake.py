@@ -4,30 +4,34 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import os
 from dataclasses import dataclass
-from typing import Any, Callable, Iterable, Optional, Sequence, Tuple, Union
+from typing import TYPE_CHECKING, Callable, Iterable, Iterator, NamedTuple, Sequence
 
 import numpy as np
 
-from memscan import decode, engines, views
-from memscan.cache import Cache, Known, rest_of
-from memscan.crew import Crew, WorkerError, serve
-from memscan.encoders import KNOWN, PHASH, Encoder
-from memscan.errors import DecodeError, HashError, ImageError
-from memscan.records import Failure, HashedImage, Progress, Stage
-from memscan.stamps import Stamp, settled
+from memscan import assembly, decode, engines, views, workers
+from memscan.cache import Cache
+from memscan.crew import Crew, WorkerError
+from memscan.encoders import PHASH, Encoder
+from memscan.recipe import Named, Recipe, Stamped, hash_files, hash_items
+from memscan.records import Failure, Progress
+from memscan.stamps import Stamp
 from memscan.table import HashTable
 from memscan.views import ViewSet
+
+if TYPE_CHECKING:
+    from memscan.sources.directories import Entry
+    from memscan.sources.items import Item
 
 PROCESSES_FROM = 4000
 """Files from which the start of processes is paid back by what threads would wait for the
 interpreter lock."""
 
-_CHUNK_OF_PROCESSES = 32  # more than of threads: a process waits between two chunks
+PROCESSES_FROM_BYTES = 1 << 27
+"""Likewise for several containers: about as many photographs."""
 
-_Outcome = Union[HashedImage, Failure]
-_Stamped = Tuple[Optional[Stamp], _Outcome]
-_Work = Callable[[Iterable[str]], Sequence[_Stamped]]
+_CHUNK_OF_PROCESSES = 32  # more than of threads: a process waits between two chunks
 
 
 @dataclass(frozen=True)
@@ -54,56 +58,167 @@ class Intake:
         ``fast_error`` of the encoder.
         ``view_set`` says which views are hashed besides the full image.
         """
-        key, rest_words = encoder.key(fast, view_set), _rest_words(encoder, view_set)
-        known = Known(
-            np.zeros(len(paths), np.bool_),
-            np.zeros(len(paths), np.uint64),
-            np.zeros(len(paths), np.bool_),
-            np.zeros((len(paths), rest_words), np.uint64),
-        )
-        if self.cache is not None:
-            known = self.cache.find(paths, key, self.max_pixels, rest_words)
-        done, first, low_information, rest = known
+        recipe = Recipe(encoder, fast, view_set, self.max_pixels)
+        if self.cache is None:
+            known = assembly.no_rows(len(paths), recipe.rest_words)
+        else:
+            known = self.cache.find(paths, recipe.key, self.max_pixels, recipe.rest_words)
+        done = known.known
         if done.any():
             self._report(phase, int(done.sum()), len(paths))
         failures = []
         unknown = np.flatnonzero(~done).tolist()
-        new = self._hash([paths[row] for row in unknown], encoder, fast, view_set)
+        new = self._hash([paths[row] for row in unknown], recipe)
         for count, (row, (stamp, image)) in enumerate(
             zip(unknown, new), start=len(paths) - len(unknown) + 1
         ):
             if isinstance(image, Failure):
                 failures.append(image)
             else:
-                done[row], first[row] = True, image.words[0]
-                low_information[row] = image.low_information
-                rest[row] = rest_of(image)
+                assembly.fill(known, row, image)
                 if self.cache is not None and stamp is not None:
-                    self.cache.keep(paths[row], key, stamp, image)
+                    self.cache.keep(paths[row], recipe.key, stamp, image)
             self._report(phase, count, len(paths))
         if self.cache is not None:
             self.cache.flush()
-        table = _table(paths, known, encoder, view_set)
+        table = assembly.table(paths, known, recipe)
         return (table.chosen(done), tuple(failures)) if failures else (table, ())
 
-    def _hash(
-        self, paths: Sequence[str], encoder: Encoder, fast: bool, view_set: ViewSet
-    ) -> Iterable[_Stamped]:
+    def hash_containers(
+        self,
+        containers: Sequence[str],
+        phase: str,
+        *,
+        encoder: Encoder = PHASH,
+        fast: bool = False,
+        view_set: ViewSet = views.NONE,
+    ) -> Iterator[tuple[str, Held]]:
+        """Hash the images in each container, in the given order of the containers.
+
+        Containers that are known, whole, are not opened. ``fast`` and ``view_set`` are as for
+        files. Raises InputError for a missing extra, and a Parquet file without images.
+        """
+        from memscan.sources import items  # much code for what few scans need
+
+        recipe = Recipe(encoder, fast, view_set, self.max_pixels)
+        stamps = {path: items.stamp_of(path) for path in containers}  # before they are read
+        known = {path: self._known(path, stamps[path], recipe) for path in containers}
+        unknown = [path for path in containers if known[path] is None]
+        done = 0
+        with self._in_processes(unknown, recipe) as by_container:
+            for path in containers:
+                held = known[path]
+                if held is None:
+                    named: list[Named] = []
+                    for one in by_container(path):
+                        named.append(one)
+                        self._report(phase, done + len(named), 0)
+                    held = self._keep(path, stamps[path], named, recipe)
+                done += len(held.table) + len(held.failures)
+                yield path, held
+
+    def hash_remote(
+        self,
+        entries: Sequence[Entry],
+        phase: str,
+        *,
+        encoder: Encoder = PHASH,
+        fast: bool = False,
+        view_set: ViewSet = views.NONE,
+    ) -> Iterator[tuple[str, Held]]:
+        """Hash image files on a store; each gives a table of one row, or a failure."""
+        from memscan.sources import items
+
+        recipe = Recipe(encoder, fast, view_set, self.max_pixels)
+        stamps = {
+            entry.url: items.stamp_of_identity(entry.identity) if entry.identity else None
+            for entry in entries
+        }
+        known = {entry.url: self._known(entry.url, stamps[entry.url], recipe) for entry in entries}
+        unknown = [entry for entry in entries if known[entry.url] is None]
+        new = iter(self._hash_items(items.read_remote(unknown), recipe))
+        for count, entry in enumerate(entries, start=1):
+            held = known[entry.url]
+            if held is None:
+                held = self._keep(entry.url, stamps[entry.url], [next(new)], recipe)
+            self._report(phase, count, len(entries))
+            yield entry.url, held
+
+    def _known(self, container: str, stamp: Stamp | None, recipe: Recipe) -> Held | None:
+        """The images of a container, if all of them are kept."""
+        if self.cache is None or stamp is None:
+            return None
+        kept = self.cache.find_members(
+            container, recipe.key, stamp, self.max_pixels, recipe.rest_words
+        )
+        if kept is None:
+            return None
+        names = [_uri(name, container) for name in kept.names]
+        return Held(assembly.table(names, kept.rows, recipe), (), kept.remark)
+
+    def _keep(
+        self, container: str, stamp: Stamp | None, named: Sequence[Named], recipe: Recipe
+    ) -> Held:
+        """What was hashed of a container; it is kept if all of it was hashed."""
+        images = [(uri, image) for uri, _, image in named if not isinstance(image, Failure)]
+        images.sort(key=lambda pair: os.fsencode(pair[0]))
+        failures = tuple(image for _, _, image in named if isinstance(image, Failure))
+        mappings = dict.fromkeys(mapping for _, mapping, _ in named if mapping)
+        mapping = "; ".join(mappings)
+        if self.cache is not None and stamp is not None and not failures:
+            short = [(_short(uri, container), image) for uri, image in images]
+            self.cache.keep_members(container, recipe.key, stamp, short, mapping)
+        rows = assembly.no_rows(len(images), recipe.rest_words)
+        for row, (_, image) in enumerate(images):
+            assembly.fill(rows, row, image)
+        paths = [uri for uri, _ in images]
+        return Held(assembly.table(paths, rows, recipe), failures, mapping)
+
+    @contextlib.contextmanager
+    def _in_processes(
+        self, containers: Sequence[str], recipe: Recipe
+    ) -> Iterator[Callable[[str], Iterable[Named]]]:
+        """A function that hashes each of the containers, which are asked for in this order."""
+        from memscan.sources import items
+
+        def here(path: str) -> Iterable[Named]:
+            return self._hash_items(items.read_container(path, self.max_pixels), recipe)
+
+        jobs = self.jobs or engines.available_cores()
+        with decode.pixel_limit(self.max_pixels), contextlib.ExitStack() as stack:
+            if jobs == 1 or len(containers) == 1 or _bytes_of(containers) < PROCESSES_FROM_BYTES:
+                yield here
+                return
+            try:
+                crew = stack.enter_context(
+                    Crew(jobs, workers.__name__, workers.answer_requests.__name__)
+                )
+            except (OSError, WorkerError):  # threads do the work
+                yield here
+                return
+            ask = functools.partial(workers.ask_for_containers, crew, recipe.options)
+            results = engines.map_chunks(ask, containers, jobs, 1)
+            yield lambda path: next(results)
+
+    def _hash_items(self, some: Iterable[Item], recipe: Recipe) -> Iterator[Named]:
+        work = functools.partial(hash_items, recipe=recipe)
+        with decode.pixel_limit(self.max_pixels):
+            yield from engines.map_chunks(work, some, self.jobs)
+
+    def _hash(self, paths: Sequence[str], recipe: Recipe) -> Iterable[Stamped]:
         jobs = self.jobs or engines.available_cores()
         with decode.pixel_limit(self.max_pixels), contextlib.ExitStack() as stack:
             chunk = engines.CHUNK
-            options: dict[str, Any] = {
-                "max_pixels": self.max_pixels,
-                "encoder": encoder.name,
-                "fast": fast,
-                "view_set": view_set,
-            }
-            work: _Work = functools.partial(_hash_chunk, **options)
+            work: Callable[[Iterable[str]], Sequence[Stamped]] = functools.partial(
+                hash_files, recipe=recipe
+            )
             if jobs > 1 and len(paths) >= PROCESSES_FROM:
                 # Without processes, be it a limit or no interpreter, threads do the work.
                 with contextlib.suppress(OSError, WorkerError):
-                    crew = stack.enter_context(Crew(jobs, __name__, serve_chunks.__name__))
-                    work = functools.partial(_ask, crew, options)
+                    crew = stack.enter_context(
+                        Crew(jobs, workers.__name__, workers.answer_requests.__name__)
+                    )
+                    work = functools.partial(workers.ask_for_files, crew, recipe.options)
                     chunk = _CHUNK_OF_PROCESSES
             yield from engines.map_chunks(work, paths, jobs, chunk)
 
@@ -112,114 +227,27 @@ class Intake:
             self.progress(phase, done, total)
 
 
-def _rest_words(encoder: Encoder, view_set: ViewSet) -> int:
-    """The words that are kept of an image besides the first one of its hash."""
-    return encoder.words * (1 + len(view_set.names)) - 1 + encoder.has_quality
+class Held(NamedTuple):
+    """The images of one container, in bytewise order of their names.
 
-
-def _table(paths: Sequence[str], known: Known, encoder: Encoder, view_set: ViewSet) -> HashTable:
-    _, first, low_information, rest = known
-    qualities = np.empty(0, np.uint8)
-    if encoder.has_quality:
-        qualities, rest = rest[:, -1].astype(np.uint8), rest[:, :-1]
-    if encoder.words > 1:
-        words = np.concatenate([first[:, None], rest], axis=1)
-        words = words.reshape(len(paths), 1 + len(view_set.names), encoder.words)
-        first, rest = np.ascontiguousarray(words[:, 0]), words[:, 1:]
-    return HashTable(paths, first, low_information, rest, view_set.names, qualities)
-
-
-def hash_decoded(
-    images: Sequence[decode.Decoded], encoder: Encoder = PHASH, view_set: ViewSet = views.NONE
-) -> list[HashedImage]:
-    """Hash some decoded images at once. Raises HashError."""
-    return encoder.finish([encoder.prepare(image, view_set) for image in images], view_set)
-
-
-def serve_chunks() -> None:
-    """Hash chunks of files for another process: what runs in a :class:`Crew`."""
-
-    def answer(request: dict[str, Any]) -> list[Any]:
-        options = {
-            **request,
-            "view_set": ViewSet(request["view_set"][0], tuple(request["view_set"][1])),
-        }
-        with decode.pixel_limit(request["max_pixels"]):
-            return [_to_json(result) for result in _hash_chunk(**options)]
-
-    serve(answer)
-
-
-def _ask(crew: Crew, options: dict[str, Any], paths: Iterable[str]) -> list[_Stamped]:
-    """What _hash_chunk gives, from another process."""
-    chunk = list(paths)
-    try:
-        return list(map(_from_json, crew.ask({"paths": chunk, **options})))
-    except WorkerError:  # an image brought its decoder down: find out which one
-        return [_ask_alone(crew, path, options) for path in chunk]
-
-
-def _ask_alone(crew: Crew, path: str, options: dict[str, Any]) -> _Stamped:
-    try:
-        return _from_json(crew.ask({"paths": [path], **options})[0])
-    except WorkerError:
-        return None, Failure(path, Stage.DECODE, "the process that decoded it came to an end")
-
-
-def _to_json(result: _Stamped) -> list[Any]:
-    stamp, image = result
-    if isinstance(image, Failure):
-        return [stamp, [image.path, image.stage.value, image.message]]
-    return [stamp, [image.words, image.low_information, image.size, image.quality]]
-
-
-def _from_json(value: list[Any]) -> _Stamped:
-    stamp, fields = value
-    image: HashedImage | Failure
-    if isinstance(fields[0], str):
-        image = Failure(fields[0], Stage(fields[1]), fields[2])
-    else:
-        words, low_information, (width, height), quality = fields
-        image = HashedImage(tuple(words), low_information, (width, height), quality)
-    return None if stamp is None else Stamp(*stamp), image
-
-
-def _hash_chunk(
-    paths: Iterable[str], max_pixels: int, encoder: str, fast: bool, view_set: ViewSet
-) -> list[_Stamped]:
-    """Hash some image files; each gives its hash or its failure, in order.
-
-    Several at a time, because the work on thumbnails is so short that threads would spend more
-    time in passing the interpreter lock to each other than in it.
+    ``mapping`` says how the values of a medical volume became grey levels.
     """
-    stamps: list[Stamp | None] = []
-    outcomes: list[Failure | None] = []
-    prepared = []
-    by_name = KNOWN[encoder]
-    for path in paths:
-        stamps.append(settled(path))  # before the file is read: a change meanwhile shows
-        try:
-            prepared.append(_prepared(path, max_pixels, by_name, fast, view_set))
-            outcomes.append(None)
-        except ImageError as error:
-            outcomes.append(Failure(path, _stage(error), str(error)))
-    hashed = iter(by_name.finish(prepared, view_set))
-    images = [next(hashed) if failure is None else failure for failure in outcomes]
-    return list(zip(stamps, images))
+
+    table: HashTable
+    failures: tuple[Failure, ...]
+    mapping: str = ""
 
 
-def _prepared(
-    path: str, max_pixels: int, encoder: Encoder, fast: bool, view_set: ViewSet
-) -> object:
-    """What the encoder keeps of an image file.
-
-    A function of its own so that the image is gone before the next one is decoded: its memory is
-    then used again, which is a sixth faster at 3 megapixels than getting fresh pages.
-    """
-    return encoder.prepare(decode.open_image(path, max_pixels, fast=fast), view_set)
+def _short(uri: str, container: str) -> str:
+    """The name of an image in its container: its URI without the container."""
+    return uri[: -len(container) - 2] if uri != container else uri
 
 
-def _stage(error: ImageError) -> Stage:
-    if isinstance(error, HashError):
-        return Stage.HASH
-    return Stage.DECODE if isinstance(error, DecodeError) else Stage.READ
+def _uri(short: str, container: str) -> str:
+    return f"{short}::{container}" if short != container else short
+
+
+def _bytes_of(containers: Sequence[str]) -> float:
+    """The size of local containers; any on a store counts as large."""
+    stamps = [Stamp.of(path) for path in containers]
+    return sum(float("inf") if stamp is None else stamp.size for stamp in stamps)

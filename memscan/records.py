@@ -195,6 +195,14 @@ class Source:
 
 
 @dataclass(frozen=True)
+class Volume:
+    """A medical volume, and how its values became grey levels: a window, or a range."""
+
+    path: str
+    mapping: str
+
+
+@dataclass(frozen=True)
 class Options:
     """How a scan was asked to be made, besides its thresholds: what it takes to repeat it."""
 
@@ -277,6 +285,7 @@ class Report:
     curve: tuple[CurvePoint, ...] = ()
     holdout: Holdout | None = None
     hash_bits: int = 64
+    volumes: tuple[Volume, ...] = ()
 
     @property
     def failures(self) -> tuple[Failure, ...]:

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Sequence
+from dataclasses import dataclass, field
+from typing import Mapping, Sequence
 
 import numpy as np
 import numpy.typing as npt
 
 from memscan import search
+from memscan.collection import collect
 from memscan.encoders import PHASH, Encoder
 from memscan.intake import Intake
-from memscan.records import Failure, Source
+from memscan.records import Failure, Source, Volume
 from memscan.sources.directories import Listing, same_files
-from memscan.sources.given import in_bytewise_order, require_readable, unlisted
+from memscan.sources.given import Count, found_in, require_readable, unlisted
 from memscan.table import HashTable
 from memscan.views import ViewSet
 
@@ -25,6 +26,8 @@ class Reference:
     listings: Sequence[Listing]
     table: HashTable
     failures: tuple[Failure, ...]
+    counts: Mapping[str, Count] = field(default_factory=dict)
+    volumes: tuple[Volume, ...] = ()
 
     @classmethod
     def hashed(
@@ -41,10 +44,9 @@ class Reference:
         ``fast_near`` asks for fast hashes, but exact ones of those sources whose fast hash lies
         within a number of bits of some hashes.
         """
-        paths = in_bytewise_order(listings)  # the order in which equal distances are resolved
         fast = fast_near is not None
-        table, failures = intake.hash_files(
-            paths, phase, encoder=encoder, fast=fast, view_set=view_set
+        table, failures, counts, volumes = collect(
+            listings, intake, phase, encoder=encoder, fast=fast, view_set=view_set
         )
         if fast_near is not None:
             wanted, radius = fast_near
@@ -53,17 +55,18 @@ class Reference:
                 near |= search.near_any(wanted, table.column(name), radius, intake.jobs)
             table, more_failures = _hash_again(table, near, intake, encoder, view_set)
             failures += more_failures
-        require_readable(listings, failures)
-        return cls(listings, table, unlisted(listings) + failures)
+        require_readable(listings, failures, counts)
+        return cls(listings, table, unlisted(listings) + failures, counts, volumes)
 
     @property
     def sources(self) -> tuple[Source, ...]:
         """The paths as given, with the number of image files found at each."""
-        return tuple(Source(listing.root, len(listing.paths)) for listing in self.listings)
+        return tuple(Source(one.root, found_in(one, self.counts)) for one in self.listings)
 
     def own_rows(self, targets: Sequence[str]) -> npt.NDArray[np.int64]:
         """For each target, the row of the file in this collection that it is itself, or -1."""
-        own = same_files(targets, self.listings)
+        own = {path: path for path in targets if "://" in path}
+        own.update(same_files(targets, self.listings))
         wanted = set(own.values())
         rows = {path: row for row, path in enumerate(self.table.paths) if path in wanted}
         return np.array([rows.get(own.get(path, ""), -1) for path in targets], np.int64)
@@ -77,6 +80,7 @@ def _hash_again(
     view_set: ViewSet,
 ) -> tuple[HashTable, tuple[Failure, ...]]:
     """The table with the exact hashes of the chosen rows, less those that fail this time."""
+    chosen = chosen & np.array(["://" not in path for path in table.paths], np.bool_)
     paths = [table.paths[row] for row in np.flatnonzero(chosen).tolist()]
     exact, failures = intake.hash_files(paths, "candidates", encoder=encoder, view_set=view_set)
     failed = {failure.path for failure in failures}

@@ -45,7 +45,11 @@ class HashTable:
 
     def chosen(self, rows: npt.NDArray[np.bool_]) -> HashTable:
         """The table of some rows."""
-        paths = [self.paths[row] for row in np.flatnonzero(rows).tolist()]
+        return self.rows(np.flatnonzero(rows))
+
+    def rows(self, rows: npt.NDArray[np.int64]) -> HashTable:
+        """The table of the rows at these positions, in this order."""
+        paths = [self.paths[row] for row in rows.tolist()]
         views = self.views[rows] if len(self.views) else self.views
         qualities = self.qualities[rows] if len(self.qualities) else self.qualities
         return HashTable(
@@ -73,3 +77,16 @@ def as_keys(hashes: npt.NDArray[np.uint64]) -> npt.NDArray[Any]:
     rows = np.ascontiguousarray(hashes.astype(">u8"))
     keys: npt.NDArray[Any] = rows.view(f"S{8 * hashes.shape[1]}").ravel()
     return keys
+
+
+def joined(tables: Sequence[HashTable]) -> HashTable:
+    """The rows of tables of one kind, one table after the other; there is at least one."""
+    first = tables[0]
+    return HashTable(
+        [path for table in tables for path in table.paths],
+        np.concatenate([table.hashes for table in tables]),
+        np.concatenate([table.low_information for table in tables]),
+        np.concatenate([table.views for table in tables]) if first.view_names else first.views,
+        first.view_names,
+        np.concatenate([table.qualities for table in tables]),
+    )

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from memscan import decode, engines, hashing, registration, verdicts, views
+from memscan import decode, engines, hashing, opening, registration, verdicts, views
 from memscan.errors import ImageError
 from memscan.records import Finding, Match, Reason, Thresholds, Verdict, View
 
@@ -74,7 +74,7 @@ def _similarity(target: Image.Image | None, match: Match, max_pixels: int) -> fl
 
 def _read(path: str, max_pixels: int) -> Image.Image | None:
     try:
-        return decode.open_image(path, max_pixels, fast=True).image
+        return opening.open_any(path, max_pixels, fast=True).image
     except (ImageError, MemoryError):  # it was hashed before, so it changed or is gone
         return None
 

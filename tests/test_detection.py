@@ -29,7 +29,8 @@ from memscan import (
     hash_image,
     hashing,
 )
-from memscan.intake import Intake, hash_decoded
+from memscan.intake import Intake
+from memscan.recipe import hash_decoded
 from memscan.table import HashTable
 from tests.drawing import claim_size, needs_posix, picture, save, shipped_photographs
 

@@ -11,7 +11,8 @@ from memscan import decode, encoders, intake, pdq, views
 from memscan.cache import Cache
 from memscan.encoders import KNOWN
 from memscan.errors import InputError
-from memscan.intake import Intake, hash_decoded
+from memscan.intake import Intake
+from memscan.recipe import hash_decoded
 from memscan.table import as_integer
 from tests.drawing import picture, save, shipped_photographs
 

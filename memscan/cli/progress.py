@@ -25,7 +25,11 @@ def progress_bars(wanted: bool) -> Iterator[Progress | None]:
         if phase != phase_shown:
             bar.close()
             bar = tqdm(
-                desc=f"Hashing {phase}", total=total, unit="img", leave=False, dynamic_ncols=True
+                desc=f"Hashing {phase}",
+                total=total or None,
+                unit="img",
+                leave=False,
+                dynamic_ncols=True,
             )
             phase_shown = phase
         bar.update(done - bar.n)

@@ -12,9 +12,10 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from memscan import decode, encoders, hamming, intake, views
+from memscan import decode, encoders, hamming, views
 from memscan.encoders import Encoder
 from memscan.errors import InputError
+from memscan.recipe import hash_decoded
 
 Rows = npt.NDArray[Any]
 Distances = npt.NDArray[np.float32]
@@ -98,7 +99,7 @@ class Hash:
 
     def _words(self, images: Sequence[Image.Image], view_set: views.ViewSet) -> Rows:
         decoded = [decode.Decoded(image, image.size) for image in images]
-        hashed = intake.hash_decoded(decoded, self._encoder, view_set)
+        hashed = hash_decoded(decoded, self._encoder, view_set)
         words = np.array([image.words for image in hashed], np.uint64)
         return words.reshape(len(images), -1, self._encoder.words)
 

@@ -8,7 +8,7 @@ from typing import Iterable, Iterator, NamedTuple, Sequence
 
 from PIL import Image, features
 
-from memscan import decode, engines, hashing, views
+from memscan import decode, engines, hashing, opening, views
 from memscan.errors import ImageError
 
 SIDE = 240
@@ -52,7 +52,7 @@ def thumbnails(drawings: Sequence[Drawing], max_pixels: int) -> Iterator[Thumbna
 
 def _thumbnail(drawing: Drawing, max_pixels: int) -> Thumbnail | None:
     try:
-        image = decode.open_image(drawing.path, max_pixels, fast=True, colour=True).image
+        image = opening.open_any(drawing.path, max_pixels, fast=True, colour=True).image
         small = _reduced(views.draw(image, drawing.view))
         data = _encode(small)
     except (ImageError, OSError, ValueError, MemoryError):  # Pillow's for modes and sizes, too

@@ -17,10 +17,8 @@ from PIL import Image
 
 from memscan.decode import pixel_limit
 from memscan.errors import DecodeError, InputError
+from memscan.sources.uris import DICOM_MARK, DICOM_MARK_AT
 from memscan.sources.volumes import GreyLevels, Limits, Plane, finite_range, min_max
-
-MARK = b"DICM"
-MARK_AT = 128
 
 _DEFLATED = "1.2.840.10008.1.2.1.99"
 _TAGS = (
@@ -126,10 +124,10 @@ class _File:
         from pydicom.filereader import read_dataset
         from pydicom.pixels import get_decoder
 
-        if data[MARK_AT : MARK_AT + len(MARK)] != MARK:
+        if data[DICOM_MARK_AT : DICOM_MARK_AT + len(DICOM_MARK)] != DICOM_MARK:
             raise DecodeError("no DICOM file: the mark DICM is missing")
         start = io.BytesIO(data)
-        start.seek(MARK_AT + len(MARK))
+        start.seek(DICOM_MARK_AT + len(DICOM_MARK))
         meta = read_dataset(start, False, True, stop_when=lambda tag, vr, length: tag.group != 2)
         syntax = meta.get("TransferSyntaxUID")
         if syntax is None:

@@ -9,8 +9,8 @@ import os
 from dataclasses import dataclass
 from typing import Callable, NamedTuple, Sequence
 
-from memscan.decode import SUFFIXES, looks_like_image
-from memscan.errors import InputError
+from memscan.decode import SUFFIXES, looks_like_image, open_regular
+from memscan.errors import InputError, ReadError
 from memscan.records import Failure, Stage
 from memscan.sources import uris
 
@@ -205,11 +205,15 @@ class _Walk:
 
 
 def _is_unnamed_volume(path: str) -> bool:
+    """Whether a file without a suffix begins as a DICOM file does."""
     if os.path.splitext(path)[1]:
         return False
-    from memscan.sources import items  # much code for files that few scans meet
-
-    return items.is_unnamed_volume(path)
+    try:
+        with open_regular(path) as file:
+            file.seek(uris.DICOM_MARK_AT)
+            return file.read(len(uris.DICOM_MARK)) == uris.DICOM_MARK
+    except (ReadError, OSError):
+        return False
 
 
 def _is_directory(entry: os.DirEntry[str]) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
+from types import MappingProxyType
 from typing import Iterable, Iterator, Mapping, NamedTuple, Sequence, Union
 
 from memscan.decode import SUFFIXES
@@ -121,7 +122,9 @@ def unlisted(listings: Sequence[Listing]) -> tuple[Failure, ...]:
 
 
 def require_readable(
-    listings: Sequence[Listing], failures: Sequence[Failure], counts: Mapping[str, Count]
+    listings: Sequence[Listing],
+    failures: Sequence[Failure],
+    counts: Mapping[str, Count] = MappingProxyType({}),
 ) -> None:
     """Raise InputError for a path of whose images none could be hashed.
 

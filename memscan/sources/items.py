@@ -33,15 +33,6 @@ class Item(NamedTuple):
     mapping: str = ""
 
 
-def is_unnamed_volume(path: str) -> bool:
-    """Whether a file without a suffix begins as a DICOM file does."""
-    try:
-        with decode.open_regular(path) as file:
-            return medical.kind_of(path, file.read(medical.HEAD_BYTES)) is not None
-    except (ReadError, OSError):
-        return False
-
-
 def read_container(path: str, max_pixels: int = decode.MAX_PIXELS) -> Iterator[Item]:
     """The images of a container in its own order, one in memory at a time.
 
@@ -85,18 +76,6 @@ def decoded(
     return decode.open_bytes(item.content, max_pixels, fast=fast, colour=colour)
 
 
-def open_any(
-    path: str, max_pixels: int = decode.MAX_PIXELS, *, fast: bool = False, colour: bool = False
-) -> decode.Decoded:
-    """Decode the image of a path or a URI. Raises ReadError and DecodeError."""
-    item = _item(path)
-    if item is None:
-        return decode.open_image(path, max_pixels, fast=fast, colour=colour)
-    if isinstance(item.content, Failure):
-        raise ReadError(item.content.message)
-    return decoded(item, max_pixels, fast=fast, colour=colour)
-
-
 def stamp_of(container: str) -> Stamp | None:
     """What tells one state of a container from another; None if nothing that can be relied on.
 
@@ -116,16 +95,16 @@ def stamp_of_identity(identity: str) -> Stamp:
     return Stamp(0, int(identity[:15], 16), int(identity[15:30], 16), int(identity[30:], 16))
 
 
-def _item(path: str) -> Item | None:
-    """The image behind a URI; None for the path of a file."""
-    if "://" not in path or os.path.lexists(path):
+def read_one(uri: str) -> Item | None:
+    """The image behind a URI; None for the path of a file. Raises ReadError and DecodeError."""
+    if "://" not in uri or os.path.lexists(uri):
         return None
-    if containers.split_uri(path) is not None:
-        return Item(path, containers.read_one(path))
-    name = medical.parse(path)
+    if containers.split_uri(uri) is not None:
+        return Item(uri, containers.read_one(uri))
+    name = medical.parse(uri)
     if name is not None:
         with open_container(name.path) as file:
-            return Item(path, medical.read_one(name, file).image)
-    if stores.is_remote(path):
-        return Item(path, remote.read_remote(path, DEFAULT_LIMITS.member_bytes))
+            return Item(uri, medical.read_one(name, file).image)
+    if stores.is_remote(uri):
+        return Item(uri, remote.read_remote(uri, DEFAULT_LIMITS.member_bytes))
     return None

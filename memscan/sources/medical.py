@@ -17,9 +17,10 @@ from PIL import Image
 from memscan.errors import DecodeError, ImageError, ReadError
 from memscan.records import Failure, Stage
 from memscan.sources import dicom, nifti
+from memscan.sources.uris import DICOM_MARK, DICOM_MARK_AT
 from memscan.sources.volumes import Limits, Plane
 
-HEAD_BYTES = dicom.MARK_AT + len(dicom.MARK)
+HEAD_BYTES = DICOM_MARK_AT + len(DICOM_MARK)
 """As many first bytes of a file without a suffix tell whether it is DICOM."""
 
 
@@ -68,7 +69,7 @@ def kind_of(name: str, head: bytes = b"") -> Kind | None:
         return Kind.NIFTI
     if base.endswith((".dcm", ".dicom")):
         return Kind.DICOM
-    is_marked = head[dicom.MARK_AT : HEAD_BYTES] == dicom.MARK
+    is_marked = head[DICOM_MARK_AT:HEAD_BYTES] == DICOM_MARK
     return Kind.DICOM if is_marked and not os.path.splitext(base)[1] else None
 
 

@@ -29,6 +29,9 @@ SUFFIXES = {
 VOLUME_SUFFIXES = (".dcm", ".dicom", ".nii", ".nii.gz")
 """How the names of medical volumes end."""
 
+DICOM_MARK, DICOM_MARK_AT = b"DICM", 128
+"""The bytes that tell a DICOM file, whatever its name, and the offset at which they stand."""
+
 _URI = re.compile("(tar|zip|parquet)://(.*?)::(.+)", re.DOTALL)
 _TO_ESCAPE = re.compile("(?<=:):|:$(?!\n)|%(?=3A|25)")
 _ESCAPED = re.compile("%(3A|25)")

@@ -1,0 +1,90 @@
+"""All images that were listed, hashed: loose files, those in containers, those on stores."""
+
+from __future__ import annotations
+
+import os
+from typing import Iterator, NamedTuple, Sequence
+
+import numpy as np
+
+from memscan import views
+from memscan.encoders import PHASH, Encoder
+from memscan.intake import Held, Intake
+from memscan.records import Failure, Volume
+from memscan.sources.directories import Listing
+from memscan.sources.given import Count, in_bytewise_order
+from memscan.table import HashTable, joined
+from memscan.views import ViewSet
+
+
+class Collected(NamedTuple):
+    """What came of some listings.
+
+    ``counts`` has an entry for each container and each image on a store; ``volumes`` say how
+    values of medical volumes became grey levels.
+    """
+
+    table: HashTable
+    failures: tuple[Failure, ...]
+    counts: dict[str, Count]
+    volumes: tuple[Volume, ...]
+
+
+def collect(
+    listings: Sequence[Listing],
+    intake: Intake,
+    phase: str,
+    *,
+    by_listing: bool = False,
+    encoder: Encoder = PHASH,
+    fast: bool = False,
+    view_set: ViewSet = views.NONE,
+) -> Collected:
+    """Hash all images of the listings.
+
+    The rows are in bytewise order of the images' names, which resolves equal distances; with
+    ``by_listing``, in the order of the listings and so only within each. ``fast`` decodes loose
+    files at reduced scale, and only these. Raises InputError as :meth:`Intake.hash_containers`.
+    """
+    paths = in_bytewise_order(listings)
+    if by_listing:
+        paths = [path for listing in listings for path in listing.paths]
+    loose, failures = intake.hash_files(paths, phase, encoder=encoder, fast=fast, view_set=view_set)
+    containers = list(dict.fromkeys(path for one in listings for path in one.containers))
+    remote = {entry.url: entry for one in listings for entry in one.remote}
+    if not containers and not remote:
+        return Collected(loose, failures, {}, ())
+    held: dict[str, Held] = {}
+    options = {"encoder": encoder, "view_set": view_set}
+    if containers:
+        held.update(intake.hash_containers(containers, phase, **options))  # type: ignore[arg-type]
+    if remote:
+        held.update(intake.hash_remote(list(remote.values()), phase, **options))  # type: ignore[arg-type]
+    tables = [loose, *(one.table for one in held.values())]
+    table = joined(tables)
+    if by_listing:
+        rank = {path: number for number, one in enumerate(listings) for path in _places(one)}
+        places = [*loose.paths]
+        for place, one in held.items():
+            places += [place] * len(one.table)
+        keys = [(rank[place], os.fsencode(path)) for place, path in zip(places, table.paths)]
+        order = sorted(range(len(table)), key=keys.__getitem__)
+    else:
+        names = [os.fsencode(path) for path in table.paths]
+        order = sorted(range(len(table)), key=names.__getitem__)
+    lost = [failure for place in held for failure in held[place].failures]
+    return Collected(
+        table.rows(np.array(order, np.int64)),
+        failures + tuple(sorted(lost, key=lambda failure: os.fsencode(failure.path))),
+        {
+            place: Count(len(one.table) + len(one.failures), len(one.table), one.failures)
+            for place, one in held.items()
+        },
+        tuple(Volume(place, one.mapping) for place, one in sorted(held.items()) if one.mapping),
+    )
+
+
+def _places(listing: Listing) -> Iterator[str]:
+    yield from listing.paths
+    yield from listing.containers
+    yield from (entry.url for entry in listing.remote)
