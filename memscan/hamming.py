@@ -36,8 +36,12 @@ class Neighbours(NamedTuple):
 
 def distances(hashes: Hashes, hash: np.uint64) -> Distances:
     """The number of bits (0 to 64) in which ``hash`` differs from each of ``hashes``."""
-    differing = hashes ^ hash
-    return _popcount(differing, out=np.empty(hashes.shape, np.uint8))
+    return count_bits(hashes ^ hash, out=np.empty(hashes.shape, np.uint8))
+
+
+def count_bits(words: Hashes, out: Distances) -> Distances:
+    """The number of set bits (0 to 64) in each word, written to ``out`` of the same shape."""
+    return _popcount(words, out=out)
 
 
 def nearest(
