@@ -10,7 +10,7 @@ the table is looked up, so nothing is built over the table, and it may come from
 from __future__ import annotations
 
 import math
-from typing import NamedTuple
+from typing import Iterator, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -21,9 +21,9 @@ from memscan.hamming import Distances, Hashes, Positions
 WORDS, WORD_BITS = 4, 16
 BUCKETS = 1 << WORD_BITS
 
-TILE = 1 << 16
-"""Sources looked up at a time: enough that the interpreter's share is small, few enough that
-what is known of them stays in the second-level cache."""
+TILE = 1 << 17
+"""Sources looked up at a time. Each layer (512 KiB) comes into the second-level cache once for a
+tile, so fewer cost more; more no longer fit in there beside it."""
 
 CROWDED = 1 / 64
 """Share of all pairs in one word's buckets from which on comparing all pairs costs less."""
@@ -66,6 +66,15 @@ class _Word(NamedTuple):
     deeper: npt.NDArray[np.bool_]
 
 
+class _Found(NamedTuple):
+    """What one word found: rows of targets, columns of the tile, and the bits that differ."""
+
+    number: int
+    rows: Positions
+    columns: Positions
+    differing: Hashes
+
+
 class MultiIndex(NamedTuple):
     """Targets, M of them, that can be asked which lie within ``radius`` bits of many sources.
 
@@ -95,27 +104,45 @@ class MultiIndex(NamedTuple):
             seconds += cost
         return cls(targets, radius, seconds, tuple(words))
 
-    def within(self, sources: Hashes) -> Pairs | None:
-        """All pairs within the radius, each once, in no order; ``sources`` has up to TILE hashes.
+    def tiles(self, sources: Hashes) -> Iterator[tuple[int, Hashes, Pairs | None]]:
+        """The sources (N,) a tile at a time: its first position, its hashes, and what is near.
 
-        None if so many sources are so close to so many targets that comparing all is cheaper.
+        These are all pairs within the radius in the tile, each once, in no order; their positions
+        are those in the tile. None instead of pairs if so many sources are so close to so many
+        targets that comparing all of them is cheaper.
         """
-        parts = [NO_PAIRS]
-        most = CROWDED * len(self.targets) * len(sources)
-        buckets, values = np.empty(len(sources), np.int64), _words_of(sources)
-        differing = np.empty(len(sources), np.uint64)
-        distances, near = np.empty(len(sources), np.uint8), np.empty(len(sources), np.bool_)
+        size = min(TILE, len(sources))  # memory that is used for each tile: new pages cost more
+        buckets, differing = np.empty(size, np.int64), np.empty(size, np.uint64)
+        bits, near = np.empty(size, np.uint8), np.empty(size, np.bool_)
+        for start in range(0, len(sources), TILE):
+            tile = sources[start : start + TILE]
+            here = slice(len(tile))
+            found = self._found(tile, buckets[here], differing[here], bits[here], near[here])
+            yield start, tile, None if found is None else self._each_once(found)
+
+    def _found(
+        self,
+        tile: Hashes,
+        buckets: Positions,
+        differing: Hashes,
+        bits: Distances,
+        near: npt.NDArray[np.bool_],
+    ) -> list[_Found] | None:
+        """What each word finds in a tile; the other arrays are memory to work in."""
+        parts = []
+        most = CROWDED * len(self.targets) * len(tile)
+        values = _words_of(tile)
         for number, word in enumerate(self.words):
             buckets[:] = values[:, number]
             for depth, layer in enumerate(word.layers):
                 np.take(layer, buckets, out=differing, mode="clip")
-                np.bitwise_xor(differing, sources, out=differing)
-                hamming.count_bits(differing, out=distances)
-                np.less_equal(distances, self.radius, out=near)
-                found = np.flatnonzero(near)
-                if len(found):
-                    rows = word.rows[word.first[buckets[found]] + depth]
-                    parts.append(self._new(number, differing[found], rows, found))
+                np.bitwise_xor(differing, tile, out=differing)
+                hamming.count_bits(differing, out=bits)
+                np.less_equal(bits, self.radius, out=near)
+                columns = np.flatnonzero(near)
+                if len(columns):
+                    rows = word.rows[word.first[buckets[columns]] + depth]
+                    parts.append(_Found(number, rows, columns, differing[columns]))
             np.take(word.deeper, buckets, out=near, mode="clip")
             rest = np.flatnonzero(near)
             if len(rest):
@@ -126,22 +153,26 @@ class MultiIndex(NamedTuple):
                     return None
                 places = np.repeat(word.first[own] + word.sizes[own] - ends, lengths)
                 places += np.arange(len(places))
-                others = word.words[places] ^ np.repeat(sources[rest], lengths)
+                others = word.words[places] ^ np.repeat(tile[rest], lengths)
                 found = np.flatnonzero(hamming.distances(others, np.uint64(0)) <= self.radius)
-                if len(found):
-                    columns = rest[np.searchsorted(ends, found, side="right")]
-                    rows = word.rows[places[found]]
-                    parts.append(self._new(number, others[found], rows, columns))
-        return Pairs(*map(np.concatenate, zip(*parts)))
+                columns = rest[np.searchsorted(ends, found, side="right")]
+                parts.append(_Found(number, word.rows[places[found]], columns, others[found]))
+        return parts
 
-    def _new(self, number: int, differing: Hashes, rows: Positions, columns: Positions) -> Pairs:
-        """The pairs that one word found and no word before it."""
+    def _each_once(self, parts: list[_Found]) -> Pairs:
+        """The pairs without those that a word found and one before it as well."""
+        if not parts:
+            return NO_PAIRS
+        numbers = np.repeat([part.number for part in parts], [len(part.rows) for part in parts])
+        differing = np.concatenate([part.differing for part in parts])
         new = np.ones(len(differing), np.bool_)
-        values = _words_of(differing)
-        for word, value in zip(self.words[:number], values.T):
-            new &= hamming.distances(value.astype(np.uint64), np.uint64(0)) > word.radius
-        kept = differing[new]
-        return Pairs(rows[new], columns[new], hamming.distances(kept, np.uint64(0)))
+        values = _words_of(differing).astype(np.uint64)
+        for number, word in enumerate(self.words[:-1]):
+            close = hamming.distances(values[:, number], np.uint64(0)) <= word.radius
+            new &= ~close | (numbers <= number)
+        rows = np.concatenate([part.rows for part in parts])
+        columns = np.concatenate([part.columns for part in parts])
+        return Pairs(rows, columns, hamming.distances(differing, np.uint64(0))).chosen(new)
 
 
 def foreseen(targets: int, radius: int) -> tuple[float, float]:

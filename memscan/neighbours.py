@@ -6,6 +6,7 @@ blocks, and needs no memory that grows with the sources.
 
 from __future__ import annotations
 
+import math
 from typing import Callable, Iterable, Iterator, TypeVar
 
 import numpy as np
@@ -13,12 +14,9 @@ import numpy as np
 from memscan import engines, hamming, search
 from memscan.closest import Closest
 from memscan.hamming import Hashes, Neighbours, Positions
-from memscan.multi_index import NO_PAIRS, TILE, WORD_BITS, MultiIndex, Pairs, foreseen
+from memscan.multi_index import NO_PAIRS, WORD_BITS, MultiIndex, Pairs, foreseen
 
 Result = TypeVar("Result")
-
-WIDER = 15
-"""Bits within which targets are looked up that have too few neighbours inside the radius."""
 
 MOST_TARGETS = 1 << 11
 """Targets in one index: 100 MiB with the wider radius. More of them save little."""
@@ -26,8 +24,11 @@ MOST_TARGETS = 1 << 11
 COMPARING = 0.5e-9
 """Seconds to compare two hashes, measured where the costs in ``multi_index`` were."""
 
+SPAN = 1 << 20
+"""Sources that a thread takes at a time."""
+
 _SAMPLE = 1 << 17
-_TILES = 16  # that a thread takes at a time
+_ENOUGH = 4  # neighbours expected of even hashes: 2 in 100 targets have none
 
 
 def nearest(
@@ -80,11 +81,12 @@ def within(targets: Hashes, sources: Hashes, radius: int, jobs: int | None = Non
         index = _worthwhile(some, sources, radius)
 
         def part(
-            firsts: Iterable[int], some: Hashes = some, index: MultiIndex | None = index
-        ) -> list[Pairs]:
-            return [_pairs(some, sources, first, radius, index) for first in firsts]
+            first: int, span: Hashes, some: Hashes = some, index: MultiIndex | None = index
+        ) -> Pairs:
+            found = _pairs(some, span, radius, index)
+            return found._replace(positions=found.positions + first)
 
-        for found in _of_tiles(part, len(sources), jobs):
+        for found in _of_spans(part, sources, jobs):
             parts.append(found._replace(rows=rows[found.rows]))
     together = Pairs(*map(np.concatenate, zip(*parts)))
     order = np.lexsort((together.positions, together.distances, together.rows))
@@ -108,7 +110,7 @@ class _Group:
         took in the next one leaves out.
         """
         rows, known = np.arange(len(self._targets)), -1
-        for limit in (self._radius, WIDER):
+        for limit in (self._radius, _wider(len(sources), self._count)):
             index = _worthwhile(self._targets[rows], sources, limit) if limit > known else None
             if index is None:
                 break
@@ -126,11 +128,10 @@ class _Group:
         """What the index finds for the targets ``rows`` over ``known`` bits, in several parts."""
         excluded = self._excluded[rows] - start
 
-        def part(firsts: Iterable[int]) -> list[Closest]:
+        def part(offset: int, span: Hashes) -> Closest:
             closest = Closest(len(self._targets), self._count, self._radius)
-            for first in firsts:
-                tile = sources[first : first + TILE]
-                pairs = index.within(tile)
+            for first, tile, pairs in index.tiles(span):
+                first += offset
                 if pairs is None:
                     own = excluded - first
                     found = hamming.nearest(index.targets, tile, self._count, own, self._radius)
@@ -140,20 +141,38 @@ class _Group:
                     new &= pairs.distances.astype(np.int64) > known
                     lines, columns, bits = pairs.chosen(new)
                     closest.add(rows[lines], columns + (start + first), bits)
-            return [closest]
+            return closest
 
-        return _of_tiles(part, len(sources), self._jobs)
+        return _of_spans(part, sources, self._jobs)
+
+
+def _wider(sources: int, count: int) -> int:
+    """Bits within which nearly every target has ``count`` neighbours, however even the hashes are.
+
+    Even numbers, as the distances of most hashes are; at most what an index bears.
+    """
+    pairs = 0
+    for bits in range(WORD_BITS - 1):
+        pairs += math.comb(hamming.BITS, bits)
+        if bits % 2 == 0 and sources * pairs >= _ENOUGH * count << hamming.BITS:
+            return bits
+    return WORD_BITS - 1
 
 
 def _groups(targets: int) -> list[Positions]:
     return np.array_split(np.arange(targets), max(1, -(-targets // MOST_TARGETS)))
 
 
-def _of_tiles(
-    part: Callable[[Iterable[int]], list[Result]], sources: int, jobs: int | None
+def _of_spans(
+    part: Callable[[int, Hashes], Result], sources: Hashes, jobs: int | None
 ) -> Iterator[Result]:
-    """The results for the first sources of all tiles, by several threads."""
-    return engines.map_chunks(part, range(0, sources, TILE), jobs, _TILES)
+    """The results for spans of the sources, given the first position of each, by threads."""
+    return engines.map_chunks(
+        lambda firsts: [part(first, sources[first : first + SPAN]) for first in firsts],
+        range(0, len(sources), SPAN),
+        jobs,
+        chunk=1,
+    )
 
 
 def _worthwhile(targets: Hashes, sources: Hashes, radius: int) -> MultiIndex | None:
@@ -171,17 +190,21 @@ def _worthwhile(targets: Hashes, sources: Hashes, radius: int) -> MultiIndex | N
     return index if index.seconds < comparing else None
 
 
-def _pairs(
-    targets: Hashes, sources: Hashes, first: int, radius: int, index: MultiIndex | None
-) -> Pairs:
-    """The pairs within the radius in one tile of sources; positions are those in the table."""
-    tile = sources[first : first + TILE]
-    found = index.within(tile) if index else None
-    if found is None:
-        parts = [NO_PAIRS]
-        for row, target in enumerate(targets):
-            distances = hamming.distances(tile, target)
-            near = np.flatnonzero(distances <= radius)
-            parts.append(Pairs(np.full(len(near), row), near, distances[near]))
-        found = Pairs(*map(np.concatenate, zip(*parts)))
-    return found._replace(positions=found.positions + first)
+def _pairs(targets: Hashes, sources: Hashes, radius: int, index: MultiIndex | None) -> Pairs:
+    """The pairs within the radius, in no order."""
+    if index is None:
+        return _compared(targets, sources, radius)
+    parts = [NO_PAIRS]
+    for first, tile, found in index.tiles(sources):
+        pairs = _compared(targets, tile, radius) if found is None else found
+        parts.append(pairs._replace(positions=pairs.positions + first))
+    return Pairs(*map(np.concatenate, zip(*parts)))
+
+
+def _compared(targets: Hashes, sources: Hashes, radius: int) -> Pairs:
+    parts = [NO_PAIRS]
+    for row, target in enumerate(targets):
+        distances = hamming.distances(sources, target)
+        near = np.flatnonzero(distances <= radius)
+        parts.append(Pairs(np.full(len(near), row), near, distances[near]))
+    return Pairs(*map(np.concatenate, zip(*parts)))

@@ -32,10 +32,16 @@ def plain_pairs(targets: Hashes, sources: Hashes, radius: int) -> list[tuple[int
 
 
 def found_pairs(index: MultiIndex, sources: Hashes) -> list[tuple[int, int, int]]:
-    found = index.within(sources)
-    assert found is not None
-    assert [column.dtype for column in found] == [np.int64, np.int64, np.uint8]
-    return sorted(zip(*(column.tolist() for column in found)))
+    pairs = []
+    for start, tile, found in index.tiles(sources):
+        assert tile.tolist() == sources[start : start + multi_index.TILE].tolist()
+        assert found is not None
+        assert [column.dtype for column in found] == [np.int64, np.int64, np.uint8]
+        rows, positions, distances = (column.tolist() for column in found)
+        pairs += [
+            (row, start + place, bits) for row, place, bits in zip(rows, positions, distances)
+        ]
+    return sorted(pairs)
 
 
 def near(generator: np.random.Generator, hashes: Hashes, flips: int) -> Hashes:
@@ -49,6 +55,7 @@ def near(generator: np.random.Generator, hashes: Hashes, flips: int) -> Hashes:
 @pytest.fixture
 def never_crowded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(multi_index, "CROWDED", 1)
+    monkeypatch.setattr(multi_index, "TILE", 999)
 
 
 @pytest.mark.usefixtures("popcount", "never_crowded")
@@ -92,12 +99,15 @@ def test_differing_bits_may_stand_in_any_words() -> None:
 )
 def test_any_hashes_are_found(targets: list[int], sources: list[int], radius: int) -> None:
     some, others = np.array(targets, np.uint64), np.array(sources, np.uint64)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(multi_index, "CROWDED", 1)
+        patch.setattr(multi_index, "TILE", 7)
+        check(some, others, radius)
+
+
+def check(some: Hashes, others: Hashes, radius: int) -> None:
     index = MultiIndex.build(some, radius, others)
-    found = index.within(others)
-    if found is None:
-        assert plain_pairs(some, others, radius)
-    else:
-        assert found_pairs(index, others) == plain_pairs(some, others, radius)
+    assert found_pairs(index, others) == plain_pairs(some, others, radius)
 
 
 @pytest.mark.usefixtures("never_crowded")
@@ -111,7 +121,7 @@ def test_equal_targets_and_sources_are_all_found() -> None:
 def test_a_crowd_is_left_to_a_plain_search() -> None:
     targets = np.arange(128, dtype=np.uint64)
     crowded = MultiIndex.build(targets, 10, NOTHING)
-    assert crowded.within(np.zeros(1000, np.uint64)) is None
+    assert [found for _, _, found in crowded.tiles(np.zeros(1000, np.uint64))] == [None]
     strangers = np.full(1000, 0x5555_5555_5555_5555, np.uint64)
     assert found_pairs(crowded, strangers) == []
 

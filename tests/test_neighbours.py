@@ -19,8 +19,8 @@ def chosen(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> s
     way: str = request.param
     if way != "cost":
         monkeypatch.setattr(neighbours, "COMPARING", 1.0 if way == "index" else 0.0)
-    monkeypatch.setattr(neighbours, "TILE", 100)
-    monkeypatch.setattr(neighbours, "_TILES", 2)
+    monkeypatch.setattr(multi_index, "TILE", 100)
+    monkeypatch.setattr(neighbours, "SPAN", 250)
     monkeypatch.setattr(neighbours, "MOST_TARGETS", 13)
     monkeypatch.setattr(search, "_LEAST_PAIRS", 1000)
     return way
@@ -90,7 +90,8 @@ def test_blocks_are_one_table(
     for comparing in (1.0, 0.0):
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(neighbours, "COMPARING", comparing)
-            patch.setattr(neighbours, "TILE", 7)
+            patch.setattr(multi_index, "TILE", 3)
+            patch.setattr(neighbours, "SPAN", 7)
             found = neighbours.nearest_of_blocks(some, blocks(), count, own, radius, jobs=2)
         assert_same(found, expected)
 
@@ -132,11 +133,21 @@ def test_the_choice_follows_the_costs(monkeypatch: pytest.MonkeyPatch) -> None:
     assert radii == [10, 10, 15]
 
 
+@pytest.mark.parametrize(
+    ("sources", "count", "bits"), [(10**8, 1, 12), (10**7, 1, 14), (10, 1, 15)]
+)
+def test_the_wider_radius_holds_a_neighbour_of_nearly_all(
+    sources: int, count: int, bits: int
+) -> None:
+    assert neighbours._wider(sources, count) == bits
+    assert neighbours._wider(sources, 1000) == 15
+
+
 def test_an_index_that_a_sample_shows_dear_is_not_used(monkeypatch: pytest.MonkeyPatch) -> None:
     generator = np.random.default_rng(0)
     sources = generator.integers(0, 2**16, 300_000, dtype=np.uint64)
     radii = built(monkeypatch)
-    monkeypatch.setattr(MultiIndex, "within", lambda *_: pytest.fail("the index was used"))
+    monkeypatch.setattr(MultiIndex, "tiles", lambda *_: pytest.fail("the index was used"))
     targets = generator.integers(0, 2**16, 1000, dtype=np.uint64)
     neighbours.nearest(targets, sources[:200_000], radius=10)
     assert radii == [10]
