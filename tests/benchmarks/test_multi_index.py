@@ -38,7 +38,7 @@ def transforms_of_parts(paths: list[str], parts: int) -> npt.NDArray[np.float32]
             thumbnails += [
                 hashing.thumbnail(_tile(image, column, row, parts)) for row in range(parts)
             ]
-    found: npt.NDArray[np.float64] = hashing.transform(np.stack(thumbnails))
+    found = hashing.transform(np.stack(thumbnails))
     energy = np.sqrt((found.reshape(-1, 64)[:, 1:] ** 2).sum(axis=1))
     found = found[energy > 0] / energy[energy > 0, None, None]
     signs = np.where(np.arange(8) % 2, -1.0, 1.0)
@@ -59,9 +59,9 @@ def drawn_like(
     hashes = np.empty(count, np.uint64)
     for start in range(0, count, 1 << 16):
         size = min(1 << 16, count - start)
-        mixed: npt.NDArray[np.float32] = transforms[generator.integers(0, len(transforms), size)]
-        share = generator.random((size, 1), dtype=np.float32) / 2
-        mixed = mixed + share * transforms[generator.integers(0, len(transforms), size)]
+        mixed = transforms[generator.integers(0, len(transforms), size)]
+        share = generator.random((size, 1), dtype=np.float32) * np.float32(0.5)
+        mixed += share * transforms[generator.integers(0, len(transforms), size)]
         hashes[start : start + size] = hashing.pack(mixed.reshape(-1, 8, 8).astype(np.float64))
     return hashes
 
