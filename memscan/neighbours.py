@@ -27,6 +27,9 @@ COMPARING = 0.5e-9
 SPAN = 1 << 20
 """Sources that a thread takes at a time."""
 
+WORTH = 0.5
+"""Share of the time of comparing all pairs that looking up may cost: it may settle no target."""
+
 _SAMPLE = 1 << 17
 _ENOUGH = 4  # neighbours expected of even hashes: 2 in 100 targets have none
 
@@ -176,18 +179,18 @@ def _of_spans(
 
 
 def _worthwhile(targets: Hashes, sources: Hashes, radius: int) -> MultiIndex | None:
-    """An index of the targets, if looking the sources up is foreseen to cost less than comparing.
+    """An index of the targets, if looking the sources up is foreseen to be well worth it.
 
     Foreseen twice: for evenly spread hashes, before the index is built, and then by a sample.
     """
     if radius >= WORD_BITS:
         return None
-    comparing = len(targets) * COMPARING
+    worth = WORTH * len(targets) * COMPARING
     building, looking_up = foreseen(len(targets), radius)
-    if building + looking_up * len(sources) >= comparing * len(sources):
+    if building + looking_up * len(sources) >= worth * len(sources):
         return None
     index = MultiIndex.build(targets, radius, sources[:: -(-len(sources) // _SAMPLE)])
-    return index if index.seconds < comparing else None
+    return index if index.seconds < worth else None
 
 
 def _pairs(targets: Hashes, sources: Hashes, radius: int, index: MultiIndex | None) -> Pairs:

@@ -151,7 +151,7 @@ def test_an_index_that_a_sample_shows_dear_is_not_used(monkeypatch: pytest.Monke
     targets = generator.integers(0, 2**16, 1000, dtype=np.uint64)
     neighbours.nearest(targets, sources[:200_000], radius=10)
     assert radii == [10]
-    assert multi_index.foreseen(1000, 10)[1] < 1000 * neighbours.COMPARING
+    assert multi_index.foreseen(1000, 10)[1] < neighbours.WORTH * 1000 * neighbours.COMPARING
 
 
 def test_a_count_of_none_is_refused() -> None:
