@@ -14,6 +14,8 @@ import numpy.typing as npt
 
 Hashes = npt.NDArray[np.uint64]
 Distances = npt.NDArray[Union[np.uint8, np.uint16]]
+ByteDistances = npt.NDArray[np.uint8]
+"""Distances of hashes of one word."""
 Positions = npt.NDArray[np.int64]
 
 BITS = 64
@@ -53,9 +55,13 @@ def no_distance(hashes: Hashes) -> int:
 
 def distances(hashes: Hashes, hash: np.uint64 | Hashes) -> Distances:
     """The number of bits in which ``hash``, a row of such hashes, differs from each of them."""
-    differing = hashes ^ hash
-    counts = _popcount(differing, out=np.empty(hashes.shape, np.uint8))
+    counts = count_bits(hashes ^ hash, out=np.empty(hashes.shape, np.uint8))
     return counts if hashes.ndim == 1 else counts.sum(axis=1, dtype=np.uint16)
+
+
+def count_bits(words: Hashes, out: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
+    """The number of set bits (0 to 64) in each word, written to ``out`` of the same shape."""
+    return _popcount(words, out=out)
 
 
 def nearest(

@@ -7,7 +7,7 @@ from typing import NamedTuple, Sequence
 import numpy as np
 import numpy.typing as npt
 
-from memscan import hamming, search
+from memscan import hamming, neighbours, search
 from memscan.hamming import Distances, Positions
 from memscan.records import View
 from memscan.table import HashTable
@@ -47,8 +47,9 @@ def nearest(
     left_out = None if excluded is None else np.tile(excluded, len(target_views))
     source_views = ("full", *sources.view_names)
     names = tuple(View(target, source) for source in source_views for target in target_views)
+    nearest_of_all = neighbours.nearest if queries.ndim == 1 else search.nearest
     found = [
-        search.nearest(queries, sources.column(name), count, left_out, radius, jobs)
+        nearest_of_all(queries, sources.column(name), count, left_out, radius, jobs)
         for name in source_views
     ]
     within = found[0].within[: len(targets)]
