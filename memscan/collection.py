@@ -7,7 +7,7 @@ from typing import Iterator, NamedTuple, Sequence
 
 import numpy as np
 
-from memscan import views
+from memscan import hashed, views
 from memscan.encoders import PHASH, Encoder
 from memscan.intake import Held, Intake
 from memscan.records import Failure, Volume
@@ -28,6 +28,7 @@ class Collected(NamedTuple):
     failures: tuple[Failure, ...]
     counts: dict[str, Count]
     volumes: tuple[Volume, ...]
+    warnings: tuple[str, ...] = ()
 
 
 def collect(
@@ -39,30 +40,41 @@ def collect(
     encoder: Encoder = PHASH,
     fast: bool = False,
     view_set: ViewSet = views.NONE,
+    hash_column: str | None = None,
 ) -> Collected:
     """Hash all images of the listings.
 
     The rows are in bytewise order of the images' names, which resolves equal distances; with
     ``by_listing``, in the order of the listings and so only within each. ``fast`` decodes loose
-    files at reduced scale, and only these. Raises InputError as :meth:`Intake.hash_containers`.
+    files at reduced scale, and only these; ``hash_column`` names the column of tables of hashes
+    that others made. Raises InputError as :meth:`Intake.hash_containers`.
     """
     paths = in_bytewise_order(listings)
     if by_listing:
         paths = [path for listing in listings for path in listing.paths]
     loose, failures = intake.hash_files(paths, phase, encoder=encoder, fast=fast, view_set=view_set)
     containers = list(dict.fromkeys(path for one in listings for path in one.containers))
+    tables = list(dict.fromkeys(path for one in listings for path in one.tables))
     remote = {entry.url: entry for one in listings for entry in one.remote}
-    if not containers and not remote:
+    if not containers and not remote and not tables:
         return Collected(loose, failures, {}, ())
+    stored = [path for path in containers if hashed.is_part(path)]
+    containers = [path for path in containers if path not in stored]
     held: dict[str, Held] = {}
+    warnings: list[str] = []
+    for path in (*tables, *stored):
+        held[path], more = hashed.load(path, encoder, view_set, hash_column)
+        warnings += more
     options = {"encoder": encoder, "view_set": view_set}
     if containers:
         held.update(intake.hash_containers(containers, phase, **options))  # type: ignore[arg-type]
     if remote:
         held.update(intake.hash_remote(list(remote.values()), phase, **options))  # type: ignore[arg-type]
-    tables = [loose, *(one.table for one in held.values())]
-    table = joined(tables)
-    if by_listing:
+    parts = [part for part in (loose, *(one.table for one in held.values())) if len(part)]
+    table = joined(parts) if len(parts) > 1 else (parts or [loose])[0]
+    if len(parts) < 2:
+        order = None  # one part is in bytewise order
+    elif by_listing:
         rank = {path: number for number, one in enumerate(listings) for path in _places(one)}
         places = [*loose.paths]
         for place, one in held.items():
@@ -74,13 +86,14 @@ def collect(
         order = sorted(range(len(table)), key=names.__getitem__)
     lost = [failure for place in held for failure in held[place].failures]
     return Collected(
-        table.rows(np.array(order, np.int64)),
+        table if order is None else table.rows(np.array(order, np.int64)),
         failures + tuple(sorted(lost, key=lambda failure: os.fsencode(failure.path))),
         {
             place: Count(len(one.table) + len(one.failures), len(one.table), one.failures)
             for place, one in held.items()
         },
         tuple(Volume(place, one.mapping) for place, one in sorted(held.items()) if one.mapping),
+        tuple(warnings),
     )
 
 
@@ -88,3 +101,4 @@ def _places(listing: Listing) -> Iterator[str]:
     yield from listing.paths
     yield from listing.containers
     yield from (entry.url for entry in listing.remote)
+    yield from listing.tables

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 from typing import Iterable, Sequence
 
@@ -37,7 +38,15 @@ from memscan.records import (
 )
 from memscan.reference import Reference
 from memscan.sources.directories import Listing, Selection, same_files
-from memscan.sources.given import AnyPath, as_paths, as_patterns, list_images, unlisted
+from memscan.sources.given import (
+    AnyPath,
+    Named,
+    as_paths,
+    as_patterns,
+    list_images,
+    require_images,
+    unlisted,
+)
 from memscan.table import HashTable, as_integer, as_keys
 from memscan.views import counted, of_source, of_target
 
@@ -59,6 +68,8 @@ def detect(
     views: str = "plain",
     baseline: Baseline | None = None,
     holdout: AnyPath | Iterable[AnyPath] = (),
+    files_from: Sequence[Named] = (),
+    hash_column: str | None = None,
     jobs: int | None = None,
     cache: Cache | None = None,
     progress: Progress | None = None,
@@ -86,6 +97,10 @@ def detect(
         views: which renderings of the images are compared, one of :data:`memscan.views.LEVELS`.
         baseline: findings that were accepted before, to be marked as such.
         holdout: images that the model never saw; the same targets are compared with them too.
+        files_from: lists of paths that belong to the source, too
+            (:func:`memscan.sources.patterns.files_from` reads one).
+        hash_column: the column of hashes in Parquet and CSV files of the source; they are then read
+            as hashes that others made, and not as images.
         jobs: the number of workers; all cores by default. It does not change the report.
         cache: where hashes of unchanged files come from and new ones are kept; none by default.
         progress: called with a phase, the images done and their number, in this thread.
@@ -112,12 +127,14 @@ def detect(
     patterns = as_patterns(exclude)
     selection = Selection(recursive, patterns, follow_symlinks)
     target_listings = list_images(as_paths(targets), selection, "target")
-    source_listings = list_images(as_paths(source), selection, "source")
+    require_images(target_listings, "a target")
+    of_hashes = dataclasses.replace(selection, hash_column=hash_column)
+    source_listings = list_images(as_paths(source), of_hashes, "source", files_from)
     held_out_paths = as_paths(holdout)
-    holdout_listings = list_images(held_out_paths, selection, "holdout") if held_out_paths else []
+    holdout_listings = list_images(held_out_paths, of_hashes, "holdout") if held_out_paths else []
     intake = Intake(max_pixels, jobs, cache, progress)
 
-    table, failures, _, volumes = collect(
+    table, failures, _, volumes, _ = collect(
         target_listings,
         intake,
         "targets",
@@ -134,7 +151,7 @@ def detect(
         wanted = np.concatenate([table.column(name) for name in counted(views)])
         fast_near = (wanted, thresholds.distinct + encoder.fast_error)
     reference = Reference.hashed(
-        source_listings, intake, "source", of_source(views), encoder, fast_near
+        source_listings, intake, "source", of_source(views), encoder, fast_near, hash_column
     )
     excluded = reference.own_rows(table.paths) if exclude_self else None
     judged, curve = judging.judge(
@@ -152,7 +169,13 @@ def detect(
     held_out = None
     if holdout_listings:
         other = Reference.hashed(
-            holdout_listings, intake, "holdout", of_source(views), encoder, fast_near
+            holdout_listings,
+            intake,
+            "holdout",
+            of_source(views),
+            encoder,
+            fast_near,
+            hash_column,
         )
         own_rows = other.own_rows(table.paths) if exclude_self else None
         others, _ = judging.judge(
@@ -184,12 +207,16 @@ def detect(
             baseline=baseline.path if baseline else None,
             views=views,
             hash=hash,
+            files_from=tuple(named.root for named in files_from),
+            nul=any(named.nul for named in files_from),
+            hash_column=hash_column,
         ),
         copied=_most_copied(findings, reference.table),
         curve=curve,
         holdout=held_out,
         hash_bits=64 * encoder.words,
         volumes=tuple(dict.fromkeys(volumes + reference.volumes)),
+        warnings=reference.warnings,
     )
 
 
@@ -223,7 +250,7 @@ def _most_copied(findings: Sequence[Finding], sources: HashTable) -> tuple[Copie
     for finding in findings:
         if finding.is_copy:
             targets.setdefault(finding.matches[0].source, []).append(finding.target)
-    rows = {path: row for row, path in enumerate(sources.paths) if path in targets}
+    rows = sources.positions(targets)
     counts = _count_same(sources, list(rows.values()))
     ranked = sorted(targets, key=lambda path: (-len(targets[path]), os.fsencode(path)))
     return tuple(

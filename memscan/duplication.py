@@ -65,7 +65,7 @@ def duplicates(
     selection = Selection(recursive, as_patterns(exclude), follow_symlinks)
     listings = list_images(as_paths(paths), selection, "directory")
     intake = Intake(max_pixels, jobs, cache, progress)
-    table, failures, counts, _ = collect(listings, intake, "images")
+    table, failures, counts, _, _ = collect(listings, intake, "images")
     require_readable(listings, failures, counts)
     return DuplicateReport(
         version=__version__,

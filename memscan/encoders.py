@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from memscan import hashing, other_hashes, pdq, resampling, turns, views
+from memscan import hashing, other_hashes, resampling, turns, views
 from memscan.decode import Decoded
 from memscan.errors import InputError
 from memscan.evidence import detail
@@ -191,6 +191,8 @@ def _by_detail(
 
 
 def _by_quality(image: Image.Image) -> _Described:
+    from memscan import pdq  # code that most scans need not load
+
     words, quality = pdq.pdq(image)
     return _Described(tuple(words.tolist()), quality < pdq.LEAST_QUALITY, quality)
 

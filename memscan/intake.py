@@ -10,9 +10,8 @@ from typing import TYPE_CHECKING, Callable, Iterable, Iterator, NamedTuple, Sequ
 
 import numpy as np
 
-from memscan import assembly, decode, engines, views, workers
+from memscan import assembly, decode, engines, views
 from memscan.cache import Cache
-from memscan.crew import Crew, WorkerError
 from memscan.encoders import PHASH, Encoder
 from memscan.recipe import Named, Recipe, Stamped, hash_files, hash_items
 from memscan.records import Failure, Progress
@@ -189,11 +188,10 @@ class Intake:
             if jobs == 1 or len(containers) == 1 or _bytes_of(containers) < PROCESSES_FROM_BYTES:
                 yield here
                 return
-            try:
-                crew = stack.enter_context(
-                    Crew(jobs, workers.__name__, workers.answer_requests.__name__)
-                )
-            except (OSError, WorkerError):  # threads do the work
+            from memscan import workers
+
+            crew = workers.start(jobs, stack)
+            if crew is None:
                 yield here
                 return
             ask = functools.partial(workers.ask_for_containers, crew, recipe.options)
@@ -213,11 +211,10 @@ class Intake:
                 hash_files, recipe=recipe
             )
             if jobs > 1 and len(paths) >= PROCESSES_FROM:
-                # Without processes, be it a limit or no interpreter, threads do the work.
-                with contextlib.suppress(OSError, WorkerError):
-                    crew = stack.enter_context(
-                        Crew(jobs, workers.__name__, workers.answer_requests.__name__)
-                    )
+                from memscan import workers  # code that small scans need not load
+
+                crew = workers.start(jobs, stack)
+                if crew is not None:
                     work = functools.partial(workers.ask_for_files, crew, recipe.options)
                     chunk = _CHUNK_OF_PROCESSES
             yield from engines.map_chunks(work, paths, jobs, chunk)

@@ -7,10 +7,13 @@ from typing import NamedTuple, Sequence
 import numpy as np
 import numpy.typing as npt
 
-from memscan import hamming, neighbours, search
+from memscan import hamming, search
 from memscan.hamming import Distances, Positions
 from memscan.records import View
 from memscan.table import HashTable
+
+_LEAST_QUERIES = 16
+"""Hashes of targets that an index of them could be worth while for, whatever the source."""
 
 
 class Matches(NamedTuple):
@@ -47,9 +50,13 @@ def nearest(
     left_out = None if excluded is None else np.tile(excluded, len(target_views))
     source_views = ("full", *sources.view_names)
     names = tuple(View(target, source) for source in source_views for target in target_views)
-    nearest_of_all = neighbours.nearest if queries.ndim == 1 else search.nearest
+    search_all = search.nearest
+    if queries.ndim == 1 and len(queries) >= _LEAST_QUERIES:
+        from memscan import neighbours  # code that the scan of one target need not load
+
+        search_all = neighbours.nearest
     found = [
-        nearest_of_all(queries, sources.column(name), count, left_out, radius, jobs)
+        search_all(queries, sources.column(name), count, left_out, radius, jobs)
         for name in source_views
     ]
     within = found[0].within[: len(targets)]

@@ -172,7 +172,8 @@ class MultiIndex(NamedTuple):
             new &= ~close | (numbers <= number)
         rows = np.concatenate([part.rows for part in parts])
         columns = np.concatenate([part.columns for part in parts])
-        return Pairs(rows, columns, hamming.distances(differing, np.uint64(0))).chosen(new)
+        bits = hamming.count_bits(differing, np.empty(len(differing), np.uint8))
+        return Pairs(rows, columns, bits).chosen(new)
 
 
 def foreseen(targets: int, radius: int) -> tuple[float, float]:

@@ -207,7 +207,7 @@ def _pairs(targets: Hashes, sources: Hashes, radius: int, index: MultiIndex | No
 def _compared(targets: Hashes, sources: Hashes, radius: int) -> Pairs:
     parts = [NO_PAIRS]
     for row, target in enumerate(targets):
-        distances = hamming.distances(sources, target)
+        distances = hamming.count_bits(sources ^ target, np.empty(len(sources), np.uint8))
         near = np.flatnonzero(distances <= radius)
         parts.append(Pairs(np.full(len(near), row), near, distances[near]))
     return Pairs(*map(np.concatenate, zip(*parts)))

@@ -104,12 +104,13 @@ class HashedImage:
 
 @dataclass(frozen=True)
 class Failure:
-    """An image that could not be hashed, or a directory that could not be listed."""
+    """An image that could not be hashed, a directory not listed, or a shard without hashes."""
 
     path: str
     stage: Stage
     message: str
     is_directory: bool = False
+    is_shard: bool = False
 
 
 @dataclass(frozen=True)
@@ -216,6 +217,9 @@ class Options:
     baseline: str | None = None
     views: str = "plain"
     hash: str = "phash"
+    files_from: tuple[str, ...] = ()
+    nul: bool = False
+    hash_column: str | None = None
 
 
 @dataclass(frozen=True)
@@ -264,6 +268,7 @@ class Report:
     ``targets`` are the paths as given, ``findings`` the judged images in the order of the
     targets. Every image that was found is in ``findings``, in ``hashed``, or a failure. ``copied``
     ranks the source images by the number of targets that copy them.
+    ``warnings`` are sentences about sources that are hashes and not images.
     ``hash_bits`` is the number of bits of every hash, and the largest distance.
     ``named_failures`` are those of ``target_failures`` that were given as files by name.
     """
@@ -286,6 +291,7 @@ class Report:
     holdout: Holdout | None = None
     hash_bits: int = 64
     volumes: tuple[Volume, ...] = ()
+    warnings: tuple[str, ...] = ()
 
     @property
     def failures(self) -> tuple[Failure, ...]:

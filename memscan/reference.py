@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass, field
 from typing import Mapping, Sequence
 
@@ -28,6 +29,7 @@ class Reference:
     failures: tuple[Failure, ...]
     counts: Mapping[str, Count] = field(default_factory=dict)
     volumes: tuple[Volume, ...] = ()
+    warnings: tuple[str, ...] = ()
 
     @classmethod
     def hashed(
@@ -38,15 +40,23 @@ class Reference:
         view_set: ViewSet,
         encoder: Encoder = PHASH,
         fast_near: tuple[npt.NDArray[np.uint64], int] | None = None,
+        hash_column: str | None = None,
     ) -> Reference:
         """Hash the listed files; raises InputError for a listing of which none can be read.
 
         ``fast_near`` asks for fast hashes, but exact ones of those sources whose fast hash lies
-        within a number of bits of some hashes.
+        within a number of bits of some hashes. ``hash_column`` names the column of tables
+        that others made.
         """
         fast = fast_near is not None
-        table, failures, counts, volumes = collect(
-            listings, intake, phase, encoder=encoder, fast=fast, view_set=view_set
+        table, failures, counts, volumes, warnings = collect(
+            listings,
+            intake,
+            phase,
+            encoder=encoder,
+            fast=fast,
+            view_set=view_set,
+            hash_column=hash_column,
         )
         if fast_near is not None:
             wanted, radius = fast_near
@@ -56,7 +66,7 @@ class Reference:
             table, more_failures = _hash_again(table, near, intake, encoder, view_set)
             failures += more_failures
         require_readable(listings, failures, counts)
-        return cls(listings, table, unlisted(listings) + failures, counts, volumes)
+        return cls(listings, table, unlisted(listings) + failures, counts, volumes, warnings)
 
     @property
     def sources(self) -> tuple[Source, ...]:
@@ -68,7 +78,7 @@ class Reference:
         own = {path: path for path in targets if "://" in path}
         own.update(same_files(targets, self.listings))
         wanted = set(own.values())
-        rows = {path: row for row, path in enumerate(self.table.paths) if path in wanted}
+        rows = self.table.positions(wanted)
         return np.array([rows.get(own.get(path, ""), -1) for path in targets], np.int64)
 
 
@@ -80,7 +90,9 @@ def _hash_again(
     view_set: ViewSet,
 ) -> tuple[HashTable, tuple[Failure, ...]]:
     """The table with the exact hashes of the chosen rows, less those that fail this time."""
-    chosen = chosen & np.array(["://" not in path for path in table.paths], np.bool_)
+    near = np.flatnonzero(chosen).tolist()
+    chosen = np.zeros(len(table), np.bool_)  # of those, the files that were decoded fast
+    chosen[[row for row in near if os.path.isfile(table.paths[row])]] = True
     paths = [table.paths[row] for row in np.flatnonzero(chosen).tolist()]
     exact, failures = intake.hash_files(paths, "candidates", encoder=encoder, view_set=view_set)
     failed = {failure.path for failure in failures}

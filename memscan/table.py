@@ -7,7 +7,7 @@ the first word the most significant one.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any, Sequence
+from typing import Any, Collection, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -42,6 +42,14 @@ class HashTable:
         if name == "full":
             return self.hashes
         return np.ascontiguousarray(self.views[:, self.view_names.index(name)])
+
+    def positions(self, names: Collection[str]) -> dict[str, int]:
+        """The rows of those images that are here, by their names."""
+        find = getattr(self.paths, "find", None)  # of names that are not in memory
+        if find is not None:
+            found: dict[str, int] = find(names)
+            return found
+        return {path: row for row, path in enumerate(self.paths) if path in names}
 
     def chosen(self, rows: npt.NDArray[np.bool_]) -> HashTable:
         """The table of some rows."""
@@ -86,7 +94,7 @@ def joined(tables: Sequence[HashTable]) -> HashTable:
         [path for table in tables for path in table.paths],
         np.concatenate([table.hashes for table in tables]),
         np.concatenate([table.low_information for table in tables]),
-        np.concatenate([table.views for table in tables]) if first.view_names else first.views,
+        np.concatenate([table.views for table in tables]) if first.view_names else _no_views(),
         first.view_names,
         np.concatenate([table.qualities for table in tables]),
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 from typing import Any, Iterable
 
@@ -11,6 +12,17 @@ from memscan.errors import InputError
 from memscan.recipe import Named, Recipe, Stamped, hash_files, hash_items
 from memscan.records import Failure, HashedImage, Stage
 from memscan.stamps import Stamp
+
+
+def start(jobs: int, stack: contextlib.ExitStack) -> Crew | None:
+    """Start some workers, which end with ``stack``.
+
+    None where no process can be had, be it a limit or no interpreter: threads then do the work.
+    """
+    try:
+        return stack.enter_context(Crew(jobs, __name__, answer_requests.__name__))
+    except (OSError, WorkerError):
+        return None
 
 
 def answer_requests() -> None:

@@ -135,7 +135,7 @@ def test_tables_are_the_same_from_threads_processes_and_the_cache(
     with Cache(str(tmp_path / "cache")) as cache:
         first = table(cache)
         with monkeypatch.context() as patch:
-            patch.setattr(intake, "_hash_chunk", None)
+            patch.setattr(intake, "hash_files", None)
             assert table(cache) == first
     monkeypatch.setattr(intake, "PROCESSES_FROM", 1)
     assert table() == first

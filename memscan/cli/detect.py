@@ -12,6 +12,7 @@ from memscan import __version__
 from memscan.cli import options, outputs
 from memscan.cli.gate import exit_code
 from memscan.cli.kept import kept_hashes
+from memscan.cli.lists import lists
 from memscan.cli.process import ExitCode, complain, note, warn, write_stdout
 from memscan.cli.progress import progress_bars
 from memscan.reports import FORMATS, SUFFIXES
@@ -31,15 +32,22 @@ _LEVELS = ("identical", "near-duplicate", "review")
     metavar="PATH",
     multiple=True,
     required=True,
-    help="The image under suspicion, or a directory of them. Repeatable.",
+    help="The image under suspicion, or a directory, archive or Parquet file of them. Repeatable.",
 )
 @click.option(
     "--source",
     "sources",
     metavar="PATH",
     multiple=True,
-    required=True,
-    help="The training images: a directory or an image. Repeatable; a file counts once.",
+    help="The training images: a directory, image, archive, Parquet file, table of hashes, URL or "
+    "pattern. Repeatable; a file counts once.",
+)
+@options.files_from
+@options.nul
+@click.option(
+    "--hash-column",
+    metavar="NAME",
+    help="Read Parquet and CSV sources as hashes that others made, in this column.",
 )
 @options.recursive
 @options.exclude
@@ -122,6 +130,8 @@ _LEVELS = ("identical", "near-duplicate", "review")
 def command(
     targets: tuple[str, ...],
     sources: tuple[str, ...],
+    files_from: tuple[str, ...],
+    nul: bool,
     stdout_format: str,
     output_paths: tuple[str, ...],
     fail_on: str | None,
@@ -148,6 +158,8 @@ def command(
     Exit codes: 0 done, 1 --fail-on was reached, 2 unusable input, 3 too many unreadable images,
     70 internal error or unwritable output, 130 interrupted, 143 terminated.
     """  # noqa: D301 (the escape is how click keeps lines)
+    if not sources and not files_from:
+        raise click.UsageError("Missing option '--source'.")
     outputs.check_writable(output_paths)
     _check_baseline(baseline_path, update_baseline, output_paths)
     from memscan import decode, detection, reports  # numpy and Pillow, not for --help
@@ -162,6 +174,7 @@ def command(
             sources,
             max_pixels=decode.MAX_PIXELS if max_pixels is None else max_pixels,
             baseline=baseline,
+            files_from=lists(files_from, nul),
             cache=cache,
             progress=progress,
             **scan,
@@ -218,6 +231,8 @@ def _write_baseline(grown: Baseline) -> None:
 
 
 def _warn(report: Report) -> None:
+    for sentence in report.warnings:
+        warn(sentence)
     inside = report.targets_in_source
     if inside:
         warn(
@@ -246,4 +261,6 @@ def _exit_code(report: Report, fail_on: str | None, max_failures: int | None) ->
         return ExitCode.UNUSABLE_INPUT
     reached = any(reaches(finding, Level(fail_on)) for finding in report.findings if fail_on)
     allowed = 0 if max_failures is None and fail_on else max_failures
+    if any(failure.is_shard for failure in report.failures) and not reached:
+        return ExitCode.INCOMPLETE
     return exit_code(reached, len(report.failures), allowed)

@@ -29,6 +29,13 @@ near_threshold: Option[Any] = click.option(
     show_default=True,
     help="Largest distance of a Near-Duplicate.",
 )
+files_from: Option[Any] = click.option(
+    "--files-from",
+    metavar="FILE",
+    multiple=True,
+    help="A list of source paths, one in a line; - is standard input. Repeatable.",
+)
+nul: Option[Any] = click.option("-0", "nul", is_flag=True, help="NUL bytes end the names in lists.")
 hash: Option[Any] = click.option(
     "--hash",
     type=click.Choice(("phash", "dhash", "phash-256", "pdq")),

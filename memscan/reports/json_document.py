@@ -13,7 +13,13 @@ from typing import Any
 from memscan.evidence import rates
 from memscan.records import CopiedSource, Failure, Finding, Match, Report, Verdict
 from memscan.reports import Style
-from memscan.reports.names import escaped_bytes, hex_digits, path_fields, path_list_fields
+from memscan.reports.names import (
+    escaped_bytes,
+    hex_digits,
+    inert,
+    path_fields,
+    path_list_fields,
+)
 
 SCHEMA_VERSION = 1
 
@@ -29,6 +35,8 @@ def render(report: Report, style: Style) -> str:
         "copied": [copied(item, report.hash_bits) for item in report.copied],
         "curve": [dataclasses.asdict(point) for point in report.curve],
         "holdout": holdout(report),
+        "volumes": volumes(report),
+        "warnings": list(map(inert, report.warnings)),
         "failures": [failure(item) for item in report.failures],
         "summary": summary(report),
     }
@@ -62,10 +70,12 @@ def options(report: Report) -> dict[str, Any]:
     fields = dataclasses.asdict(report.options)
     fields["exclude"] = [escaped_bytes(pattern) for pattern in report.options.exclude]
     fields.pop("baseline")
+    fields.pop("files_from")
     baseline = report.options.baseline
     return {
         **path_list_fields("targets", report.targets),
         **fields,
+        **path_list_fields("files_from", report.options.files_from),
         **({"baseline": None} if baseline is None else path_fields("baseline", baseline)),
     }
 
@@ -96,6 +106,14 @@ def copied(item: CopiedSource, bits: int) -> dict[str, Any]:
         "same_hash": item.same_hash,
         **path_list_fields("targets", item.targets),
     }
+
+
+def volumes(report: Report) -> list[dict[str, Any]]:
+    """How the values of each medical volume became grey levels."""
+    return [
+        {**path_fields("path", item.path), "mapping": inert(item.mapping)}
+        for item in report.volumes
+    ]
 
 
 def holdout(report: Report) -> dict[str, Any] | None:

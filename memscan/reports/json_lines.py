@@ -33,5 +33,6 @@ def _lines(report: Report) -> Iterator[dict[str, Any]]:
         "copied": [json_document.copied(item, report.hash_bits) for item in report.copied],
         "curve": [dataclasses.asdict(point) for point in report.curve],
         "holdout": json_document.holdout(report),
+        "volumes": json_document.volumes(report),
         **json_document.summary(report),
     }

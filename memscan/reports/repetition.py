@@ -53,7 +53,10 @@ def _words(report: Report) -> Iterator[str]:
     for target in report.targets:
         yield from ("--target", target)
     for source in report.sources:
-        yield from ("--source", source.path)
+        is_list = source.path in options.files_from
+        yield from ("--files-from" if is_list else "--source", source.path)
+    if options.nul:
+        yield "-0"
     if report.holdout:
         for source in report.holdout.sources:
             yield from ("--holdout", source.path)
@@ -75,6 +78,7 @@ def _words(report: Report) -> Iterator[str]:
         ("--top-k", options.top_k, 1),
         ("--max-pixels", options.max_pixels, decode.MAX_PIXELS),
         ("--baseline", options.baseline, None),
+        ("--hash-column", options.hash_column, None),
     ):
         if value is not None and value != default:
             yield from (name, str(value))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import collections
 import os
 from typing import Iterator, Sequence
 
@@ -68,6 +69,7 @@ def _lines(report: Report, verbose: bool) -> Iterator[str]:
     yield "Scanning source directory..."
     for source in report.sources:
         yield f"[+] Found {source.found} images in {inert(source.path)}"
+    yield from _volume_lines(report, verbose)
     yield from unread_lines(report.source_failures, verbose)
     if report.holdout is not None:
         for source in report.holdout.sources:
@@ -87,6 +89,18 @@ def _lines(report: Report, verbose: bool) -> Iterator[str]:
     if report.findings and not report.single_file:
         yield ""
         yield from summary.lines(report)
+
+
+def _volume_lines(report: Report, verbose: bool) -> Iterator[str]:
+    """How values of medical volumes became grey levels: each in its own line, or by frequency."""
+    if verbose:
+        for volume in report.volumes:
+            yield f"[+] Grey levels of {inert(volume.path)}: {inert(volume.mapping)}"
+    elif report.volumes:
+        counts = collections.Counter(volume.mapping for volume in report.volumes)
+        ways = ", ".join(f"{inert(way)} ({count})" for way, count in counts.most_common(3))
+        others = f" and {len(counts) - 3} other ways" if len(counts) > 3 else ""
+        yield f"[+] Grey levels of {len(report.volumes)} volumes: {ways}{others}"
 
 
 def _seen(match: Match) -> str:

@@ -20,7 +20,8 @@ class Listing:
     """The image files at one path, in bytewise order, and the directories that were not listed.
 
     ``linked`` holds those of ``paths`` whose last component is a symbolic link. ``containers`` are
-    files that hold images, ``remote`` image files on a store, both in bytewise order.
+    files that hold images, ``remote`` image files on a store, both in bytewise order; ``tables``
+    hold hashes of images.
     """
 
     root: str
@@ -29,11 +30,12 @@ class Listing:
     linked: frozenset[str] = frozenset()
     containers: tuple[str, ...] = ()
     remote: tuple[Entry, ...] = ()
+    tables: tuple[str, ...] = ()
 
     @property
     def is_empty(self) -> bool:
         """Whether there is nothing here that could be an image."""
-        return not (self.paths or self.containers or self.remote)
+        return not (self.paths or self.containers or self.remote or self.tables)
 
 
 class Entry(NamedTuple):
@@ -52,12 +54,14 @@ class Selection:
     """Which files of a directory belong to a scan.
 
     ``exclude`` holds shell patterns for the path below the directory, with ``/`` between its
-    parts; ``*`` matches ``/`` too, and a directory that matches is not entered.
+    parts; ``*`` matches ``/`` too, and a directory that matches is not entered. ``hash_column``
+    says that Parquet and CSV files hold hashes, and in which column.
     """
 
     recursive: bool = False
     exclude: tuple[str, ...] = ()
     follow_symlinks: bool = False
+    hash_column: str | None = None
 
     def excludes(self, below: str) -> bool:
         """Whether the path below the given directory matches one of the patterns."""

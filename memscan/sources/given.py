@@ -39,25 +39,39 @@ def list_images(
     """The images at each path, every file once. Raises InputError for a path without any.
 
     ``role`` is what a path is called in the message; ``lists`` are lists of paths that were given
-    beside them. A path may be a pattern, the URL of something on a store, or a container.
+    beside them. A path may be a pattern, the URL of something on a store, a container, or a table
+    of hashes.
     """
     if not paths and not lists:
         raise InputError(f"no {role} was given")
     if "" in paths:
         raise InputError(f"an empty path was given as a {role}")
     listings = [_found(path, selection) for path in paths]
-    listings += [_listed(named, selection) for named in lists]
     for listing in listings:
         if listing.is_empty:
             raise InputError(_no_images(listing.root, selection))
+    for named in lists:
+        listing = _listed(named, selection)
+        if listing.is_empty:
+            why = "".join(f" (first {one.path}: {one.message})" for one in listing.failures[:1])
+            raise InputError(f"{named.root}: none of its paths has images{why}")
+        listings.append(listing)
     return count_once(listings)
 
 
+def require_images(listings: Sequence[Listing], what: str) -> None:
+    """Raise InputError where hashes were given and ``what`` needs images."""
+    for listing in listings:
+        for table in listing.tables:
+            raise InputError(f"{table}: {what} needs images, and this holds hashes")
+
+
 class Named(NamedTuple):
-    """A list of paths, and the file that it was read from."""
+    """A list of paths, the file that it was read from, and whether NUL bytes ended them there."""
 
     root: str
     paths: Sequence[str]
+    nul: bool = False
 
 
 def _found(path: str, selection: Selection) -> Listing:
@@ -67,6 +81,8 @@ def _found(path: str, selection: Selection) -> Listing:
 
 def _at(path: str, selection: Selection) -> Listing:
     if not stores.is_remote(path):
+        if _holds_hashes(path, selection):
+            return Listing(path, (), tables=(path,))
         return find_images(path, selection)
     if uris.is_container(path):
         return Listing(path, (), containers=(path,))
@@ -78,6 +94,16 @@ def _at(path: str, selection: Selection) -> Listing:
         if os.path.splitext(name)[1].lower() in SUFFIXES or entry.url == path:
             images.append(entry)
     return Listing(path, (), remote=tuple(images))
+
+
+def _holds_hashes(path: str, selection: Selection) -> bool:
+    """Whether a path is a table of hashes and not of images."""
+    name = path.rstrip("/" + os.sep).lower()
+    if os.path.isdir(path):
+        return name.endswith(".parquet") or os.path.lexists(os.path.join(path, uris.MANIFEST))
+    if name.endswith(".parquet"):  # whether it is a part of a table, only its inside tells
+        return selection.hash_column is not None
+    return name.endswith((".csv", ".npy"))
 
 
 def _listed(named: Named, selection: Selection) -> Listing:
@@ -105,6 +131,7 @@ def _joined(root: str, parts: Sequence[Listing]) -> Listing:
         frozenset(path for part in parts for path in part.linked),
         tuple(sorted({path for part in parts for path in part.containers}, key=os.fsencode)),
         tuple(remote[url] for url in sorted(remote, key=os.fsencode)),
+        tuple(sorted({path for part in parts for path in part.tables}, key=os.fsencode)),
     )
 
 
@@ -132,6 +159,8 @@ def require_readable(
     """
     failed = {failure.path: failure for failure in failures}
     for listing in listings:
+        if listing.is_empty:  # after counting once
+            continue
         others = [counts[path] for path in _elsewhere(listing)]
         if any(count.hashed for count in others):
             continue
@@ -161,6 +190,7 @@ class Count(NamedTuple):
 def _elsewhere(listing: Listing) -> Iterator[str]:
     yield from listing.containers
     yield from (entry.url for entry in listing.remote)
+    yield from listing.tables
 
 
 def found_in(listing: Listing, counts: Mapping[str, Count]) -> int:

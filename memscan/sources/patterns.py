@@ -71,7 +71,7 @@ def _files(word: str, pattern: str) -> list[str]:
         raise InputError(f"{word}: there is no such file or directory{origin}")
     matches = glob.glob(word)
     if not matches:
-        raise InputError(f"{word}: no file matches")
+        raise InputError(f"{word}: there is no such file or directory, and no file matches it")
     return matches
 
 

@@ -8,7 +8,6 @@ wrong is told in sentences of this module; the words of the libraries may hold s
 from __future__ import annotations
 
 import contextlib
-import importlib.util
 import os
 from typing import Any, Iterator
 
@@ -91,6 +90,8 @@ def connect(url: str) -> tuple[Any, str]:
     scheme = _scheme(url)
     if scheme not in PACKAGES:
         raise InputError(f"{shown(url)}: URLs of {', '.join(PACKAGES)} can be read, and no others")
+    import importlib.util
+
     for package in ("fsspec", PACKAGES[scheme]):
         if importlib.util.find_spec(package) is None:
             raise InputError(

@@ -29,6 +29,9 @@ SUFFIXES = {
 VOLUME_SUFFIXES = (".dcm", ".dicom", ".nii", ".nii.gz")
 """How the names of medical volumes end."""
 
+MANIFEST = "_manifest.json"
+"""What a directory that is a table of hashes has in it. pandas and pyarrow pass over the name."""
+
 DICOM_MARK, DICOM_MARK_AT = b"DICM", 128
 """The bytes that tell a DICOM file, whatever its name, and the offset at which they stand."""
 

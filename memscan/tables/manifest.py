@@ -9,11 +9,12 @@ from dataclasses import dataclass
 from typing import Any, Dict, Iterable, Mapping, Sequence, Tuple
 
 from memscan.errors import InputError
+from memscan.sources import uris
 from memscan.tables import identity, writing
 from memscan.tables.identity import DocumentError, Encoder, Json, Shard
 from memscan.tables.part import OpenPart, Part, describe
 
-NAME = "_manifest.json"  # pandas and pyarrow pass over names that begin with _
+NAME = uris.MANIFEST
 SCHEMA = 1
 SUFFIX = ".parquet"
 

@@ -1,0 +1,46 @@
+"""Tables of hashes in the place of images."""
+
+from __future__ import annotations
+
+import os
+
+from memscan import hashing
+from memscan.encoders import Encoder
+from memscan.errors import InputError
+from memscan.intake import Held
+from memscan.records import Failure, Stage
+from memscan.sources.uris import kind_of
+from memscan.views import ViewSet
+
+
+def is_part(path: str) -> bool:
+    """Whether a container is a part of a hash table, which is a Parquet file, too."""
+    if kind_of(path) != "parquet" or not os.path.isfile(path):
+        return False
+    from memscan.tables import stored  # pyarrow
+
+    return stored.is_table(path)
+
+
+def load(
+    path: str, encoder: Encoder, view_set: ViewSet, hash_column: str | None = None
+) -> tuple[Held, list[str]]:
+    """The hashes of a table, in bytewise order of the images' names, and warnings.
+
+    What ``memscan index`` wrote, or, with a column, hashes that others made. Raises InputError for
+    a table that is damaged, or whose hashes were made in another way.
+    """
+    from memscan.tables import foreign, stored
+
+    if hash_column is not None or path.lower().endswith((".csv", ".npy")):
+        if encoder.name != "phash" or view_set.names:
+            raise InputError(
+                f"{path}: hashes that others made are compared by --hash phash and --views plain"
+            )
+        found = foreign.read_hashes(path, hash_column)
+        return Held(found.table, found.failures), [found.warning] if found.warning else []
+    table = stored.StoredTable.open(path)
+    algorithm = encoder.fingerprint(fast=False).split()[0]
+    warnings = table.check(algorithm, "exact", view_set.names, hashing.library_versions())
+    lost = [Failure(one.shard.name, Stage.READ, one.reason, is_shard=True) for one in table.failed]
+    return Held(table.load(view_set.names), (*table.failures(), *lost)), warnings
