@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from typing import Iterator, NamedTuple, Sequence
+from typing import TYPE_CHECKING, Iterator, NamedTuple, Sequence
 
 import numpy as np
 
@@ -15,6 +15,10 @@ from memscan.sources.directories import Listing
 from memscan.sources.given import Count, in_bytewise_order
 from memscan.table import HashTable, joined
 from memscan.views import ViewSet
+
+if TYPE_CHECKING:
+    from memscan.selection import Wanted
+    from memscan.shards import ShardEngine
 
 
 class Collected(NamedTuple):
@@ -41,13 +45,16 @@ def collect(
     fast: bool = False,
     view_set: ViewSet = views.NONE,
     hash_column: str | None = None,
+    wanted: Wanted | None = None,
+    engine: ShardEngine | None = None,
 ) -> Collected:
     """Hash all images of the listings.
 
     The rows are in bytewise order of the images' names, which resolves equal distances; with
     ``by_listing``, in the order of the listings and so only within each. ``fast`` decodes loose
     files at reduced scale, and only these; ``hash_column`` names the column of tables of hashes
-    that others made. Raises InputError as :meth:`Intake.hash_containers`.
+    that others made. Of tables only what is ``wanted`` may be kept (:func:`hashed.load`). Raises
+    InputError as :meth:`Intake.hash_containers`.
     """
     paths = in_bytewise_order(listings)
     if by_listing:
@@ -63,7 +70,7 @@ def collect(
     held: dict[str, Held] = {}
     warnings: list[str] = []
     for path in (*tables, *stored):
-        held[path], more = hashed.load(path, encoder, view_set, hash_column)
+        held[path], more = hashed.load(path, encoder, view_set, hash_column, wanted, engine)
         warnings += more
     options = {"encoder": encoder, "view_set": view_set}
     if containers:
@@ -89,7 +96,7 @@ def collect(
         table if order is None else table.rows(np.array(order, np.int64)),
         failures + tuple(sorted(lost, key=lambda failure: os.fsencode(failure.path))),
         {
-            place: Count(len(one.table) + len(one.failures), len(one.table), one.failures)
+            place: Count(one.table.size + len(one.failures), one.table.size, one.failures)
             for place, one in held.items()
         },
         tuple(Volume(place, one.mapping) for place, one in sorted(held.items()) if one.mapping),

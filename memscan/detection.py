@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
-from typing import Iterable, Sequence
+from typing import TYPE_CHECKING, Iterable, Sequence
 
 import numpy as np
 from PIL import Image
@@ -50,6 +50,9 @@ from memscan.sources.given import (
 from memscan.table import HashTable, as_integer, as_keys
 from memscan.views import counted, of_source, of_target
 
+if TYPE_CHECKING:
+    from memscan.shards import ShardEngine
+
 
 def detect(
     targets: AnyPath | Iterable[AnyPath],
@@ -70,6 +73,8 @@ def detect(
     holdout: AnyPath | Iterable[AnyPath] = (),
     files_from: Sequence[Named] = (),
     hash_column: str | None = None,
+    engine: str = "local",
+    address: str | None = None,
     jobs: int | None = None,
     cache: Cache | None = None,
     progress: Progress | None = None,
@@ -101,6 +106,9 @@ def detect(
             (:func:`memscan.sources.patterns.files_from` reads one).
         hash_column: the column of hashes in Parquet and CSV files of the source; they are then read
             as hashes that others made, and not as images.
+        engine: ``"local"``, or ``"ray"`` for the workers of a cluster to search the part files of
+            the source, which must be tables that ``memscan index`` wrote.
+        address: where the cluster is (see :class:`memscan.shards.RayEngine`).
         jobs: the number of workers; all cores by default. It does not change the report.
         cache: where hashes of unchanged files come from and new ones are kept; none by default.
         progress: called with a phase, the images done and their number, in this thread.
@@ -146,12 +154,26 @@ def detect(
     if named_failures and not len(table) and len(named_failures) == len(failures):
         raise InputError(f"{failures[0].path}: {failures[0].message}")
 
+    queries = np.concatenate([table.column(name) for name in counted(views)])
     fast_near = None
     if fast and encoder.fast_error is not None:
-        wanted = np.concatenate([table.column(name) for name in counted(views)])
-        fast_near = (wanted, thresholds.distinct + encoder.fast_error)
+        fast_near = (queries, thresholds.distinct + encoder.fast_error)
+    wanted = None
+    if any(listing.tables for listing in source_listings + holdout_listings):
+        from memscan.selection import Wanted
+
+        wanted = Wanted(queries, top_k + 1, thresholds.distinct)  # one may be the target itself
+    shard_engine = _engine(engine, address, jobs, source_listings + holdout_listings)
     reference = Reference.hashed(
-        source_listings, intake, "source", of_source(views), encoder, fast_near, hash_column
+        source_listings,
+        intake,
+        "source",
+        of_source(views),
+        encoder,
+        fast_near,
+        hash_column,
+        wanted,
+        shard_engine,
     )
     excluded = reference.own_rows(table.paths) if exclude_self else None
     judged, curve = judging.judge(
@@ -176,6 +198,8 @@ def detect(
             encoder,
             fast_near,
             hash_column,
+            wanted,
+            shard_engine,
         )
         own_rows = other.own_rows(table.paths) if exclude_self else None
         others, _ = judging.judge(
@@ -190,7 +214,7 @@ def detect(
         thresholds=thresholds,
         targets=tuple(listing.root for listing in target_listings),
         sources=reference.sources,
-        hashed=len(reference.table),
+        hashed=reference.table.size,
         findings=baseline.accept(findings) if baseline else findings,
         target_failures=unlisted(target_listings) + failures,
         named_failures=named_failures,
@@ -232,6 +256,24 @@ def hash_image(image: AnyPath | Image.Image, *, max_pixels: int = decode.MAX_PIX
         else:
             decoded = decode.open_image(os.fspath(image), max_pixels)
         return hash_decoded([decoded])[0].words[0]
+
+
+def _engine(
+    name: str, address: str | None, jobs: int | None, listings: Sequence[Listing]
+) -> ShardEngine | None:
+    """The engine of a cluster; None for this machine, where tables are read as memory allows."""
+    if name == "local" and address is None:
+        return None
+    from memscan import shards
+
+    chosen = shards.engine(name, address, jobs)
+    for listing in listings:
+        if listing.paths or listing.containers or listing.remote:
+            raise InputError(
+                f"{listing.root}: a cluster searches tables of hashes, which this is not "
+                "(memscan index --engine ray makes one)"
+            )
+    return chosen
 
 
 def _named(listings: Sequence[Listing], failures: Sequence[Failure]) -> tuple[Failure, ...]:
@@ -281,7 +323,7 @@ def _holdout(
     only_source, only_holdout = pairs.count((True, False)), pairs.count((False, True))
     return Holdout(
         sources=reference.sources,
-        hashed=len(reference.table),
+        hashed=reference.table.size,
         copies=sum(copied for _, copied in pairs),
         only_source=only_source,
         only_holdout=only_holdout,

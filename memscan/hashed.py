@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from typing import TYPE_CHECKING
 
 from memscan import hashing
 from memscan.encoders import Encoder
@@ -11,6 +12,14 @@ from memscan.intake import Held
 from memscan.records import Failure, Stage
 from memscan.sources.uris import kind_of
 from memscan.views import ViewSet
+
+if TYPE_CHECKING:
+    from memscan.selection import Wanted
+    from memscan.shards import ShardEngine
+
+
+MOST_LOADED = 0.25
+"""Share of the machine's memory that the hashes of a table may take."""
 
 
 def is_part(path: str) -> bool:
@@ -23,12 +32,19 @@ def is_part(path: str) -> bool:
 
 
 def load(
-    path: str, encoder: Encoder, view_set: ViewSet, hash_column: str | None = None
+    path: str,
+    encoder: Encoder,
+    view_set: ViewSet,
+    hash_column: str | None = None,
+    wanted: Wanted | None = None,
+    engine: ShardEngine | None = None,
 ) -> tuple[Held, list[str]]:
     """The hashes of a table, in bytewise order of the images' names, and warnings.
 
-    What ``memscan index`` wrote, or, with a column, hashes that others made. Raises InputError for
-    a table that is damaged, or whose hashes were made in another way.
+    With ``wanted``, a table that is too large for memory gives only the images that decide about
+    the targets, and so does one of any size with an ``engine``, whose workers then read it. A table
+    is what ``memscan index`` wrote, or, with a column, hashes that others made. Raises InputError
+    for a table that is damaged, or whose hashes were made in another way.
     """
     from memscan.tables import foreign, stored
 
@@ -43,4 +59,23 @@ def load(
     algorithm = encoder.fingerprint(fast=False).split()[0]
     warnings = table.check(algorithm, "exact", view_set.names, hashing.library_versions())
     lost = [Failure(one.shard.name, Stage.READ, one.reason, is_shard=True) for one in table.failed]
-    return Held(table.load(view_set.names), (*table.failures(), *lost)), warnings
+    lost += table.failures()
+    if wanted is not None and engine is not None:
+        from memscan import selection
+
+        rows, more = selection.select_by(engine, table, view_set.names, wanted)
+        return Held(rows, (*lost, *more)), warnings
+    size = 8 * encoder.words * (1 + len(view_set.names)) * len(table)
+    if wanted is not None and size > MOST_LOADED * _memory():
+        from memscan import selection
+
+        return Held(selection.select(table, view_set.names, wanted, len(table)), (*lost,)), warnings
+    return Held(table.load(view_set.names), (*lost,)), warnings
+
+
+def _memory() -> int:
+    """The bytes of memory of this machine."""
+    try:
+        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    except (AttributeError, ValueError, OSError):  # a system that does not tell
+        return 1 << 33

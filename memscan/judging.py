@@ -23,7 +23,7 @@ from memscan.records import (
     Thresholds,
     View,
 )
-from memscan.table import HashTable, as_integer
+from memscan.table import HashTable, as_integer, sampled
 
 GENERIC_COUNT, GENERIC_SHARE = 10, 1e-4
 """A target is close to very many sources if more than both within the distinct threshold are no
@@ -32,9 +32,6 @@ near-duplicates of its closest match: ten, and 40 times the share of unrelated p
 # Seconds that a source costs when its hash is known, that a target costs, and that a comparison
 # does; they decide how many views a plain scan can look at in passing.
 _LOADING, _HASHING, _COMPARING, _HINT_SHARE = 5e-6, 2e-3, 1e-9, 0.1
-
-_SAMPLE = 1 << 15
-"""Sources that the distances of a target are counted over for its chance level."""
 
 
 class Background(NamedTuple):
@@ -128,7 +125,7 @@ def _hints(
     seconds = _HINT_SHARE * (len(sources) * _LOADING + len(targets) * _HASHING)
     affordable = int(seconds / (len(targets) * len(sources) * _COMPARING or 1))
     others = [name for name in targets.view_names if name not in counted][:affordable]
-    if not others or not len(sources):
+    if not others or not len(sources) or sources.population is not None:
         return []
     full = HashTable(sources.paths, sources.hashes, sources.low_information)
     found = matching.nearest(targets, full, others, 1, excluded, 0, jobs)
@@ -206,7 +203,7 @@ def _reasons(
         limit = thresholds.near if distance <= thresholds.near else thresholds.distinct
         if sources.low_information[_close(targets, sources, limit, row, excluded)].all():
             reasons.append(Reason.LOW_INFORMATION)
-    many = max(GENERIC_COUNT, GENERIC_SHARE * len(sources))
+    many = max(GENERIC_COUNT, GENERIC_SHARE * sources.size)
     if found.within[row] > many:
         close = sources.hashes[_close(targets, sources, thresholds.distinct, row, excluded)]
         apart = hamming.distances(close, sources.hashes[found.positions[row, 0]])
@@ -218,16 +215,15 @@ def _reasons(
 def _background(
     targets: HashTable, sources: HashTable, excluded: Positions | None, jobs: int | None
 ) -> Background:
+    drawn = sampled(sources.hashes if sources.sample is None else sources.sample, sources.size)
     # Each hash once: copies of one image are no independent evidence of how close others come.
-    hashes, copies = np.unique(sources.hashes, return_counts=True)
-    stride = -(-len(hashes) // _SAMPLE)
-    sample = np.ascontiguousarray(hashes[::stride])
+    sample, copies = np.unique(drawn, return_counts=True)
     counts = search.histograms(targets.hashes, sample, jobs)
     if excluded is not None:
         for row in np.flatnonzero(excluded >= 0).tolist():
             own = sources.hashes[excluded[row] : excluded[row] + 1]
-            place = int(np.searchsorted(hashes, own[0]))
-            if place % stride == 0 and copies[place] == 1:
+            place = int(np.searchsorted(sample, own[0]))
+            if place < len(sample) and sample[place] == own[0] and copies[place] == 1:
                 counts[row, hamming.distances(own, targets.hashes[row])[0]] -= 1
     expected = chance.expected(counts)
     known = ~np.isnan(expected[:, 0]) & ~targets.low_information
@@ -235,8 +231,8 @@ def _background(
     observed[:64:2] += observed[1::2]
     points = zip(range(0, 65, 2), observed[::2].tolist(), expected[known].sum(axis=0).tolist())
     curve = tuple(CurvePoint(d, seen, float(f"{x:.6g}")) for d, seen, x in points if known.any())
-    scale = len(sources) / max(1, len(sample))
-    within = np.minimum(expected.cumsum(axis=1) * scale, len(sources))
+    scale = sources.size / max(1, len(sample))
+    within = np.minimum(expected.cumsum(axis=1) * scale, sources.size)
     return Background(within, curve)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass, field
-from typing import Mapping, Sequence
+from typing import TYPE_CHECKING, Mapping, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -18,6 +18,10 @@ from memscan.sources.directories import Listing, same_files
 from memscan.sources.given import Count, found_in, require_readable, unlisted
 from memscan.table import HashTable
 from memscan.views import ViewSet
+
+if TYPE_CHECKING:
+    from memscan.selection import Wanted
+    from memscan.shards import ShardEngine
 
 
 @dataclass(frozen=True)
@@ -41,12 +45,15 @@ class Reference:
         encoder: Encoder = PHASH,
         fast_near: tuple[npt.NDArray[np.uint64], int] | None = None,
         hash_column: str | None = None,
+        wanted: Wanted | None = None,
+        engine: ShardEngine | None = None,
     ) -> Reference:
         """Hash the listed files; raises InputError for a listing of which none can be read.
 
         ``fast_near`` asks for fast hashes, but exact ones of those sources whose fast hash lies
         within a number of bits of some hashes. ``hash_column`` names the column of tables
-        that others made.
+        that others made; ``wanted`` is what is needed of tables too large for memory, or read by
+        the workers of an ``engine``.
         """
         fast = fast_near is not None
         table, failures, counts, volumes, warnings = collect(
@@ -57,12 +64,14 @@ class Reference:
             fast=fast,
             view_set=view_set,
             hash_column=hash_column,
+            wanted=wanted,
+            engine=engine,
         )
         if fast_near is not None:
-            wanted, radius = fast_near
+            hashes, radius = fast_near
             near = np.zeros(len(table), np.bool_)
             for name in ("full", *table.view_names):
-                near |= search.near_any(wanted, table.column(name), radius, intake.jobs)
+                near |= search.near_any(hashes, table.column(name), radius, intake.jobs)
             table, more_failures = _hash_again(table, near, intake, encoder, view_set)
             failures += more_failures
         require_readable(listings, failures, counts)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
-from typing import Iterable, Iterator, Tuple
+from typing import Any, Iterable, Iterator, Tuple
 
 from memscan import neighbours
 from memscan.hamming import Hashes, Neighbours, Positions
@@ -29,7 +29,7 @@ def nearest(
     return neighbours.nearest_of_blocks(targets, ahead, count, excluded, radius, jobs)
 
 
-def read_ahead(blocks: Iterable[Block]) -> Iterator[Block]:
+def read_ahead(blocks: Iterable[Any]) -> Iterator[Any]:
     """The same blocks, each asked for while the caller works on the one before it.
 
     A source of blocks that reuses its memory needs two buffers in turn. What it raises is raised

@@ -6,6 +6,7 @@ the first word the most significant one.
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass, field
 from typing import Any, Collection, Sequence
 
@@ -28,6 +29,9 @@ class HashTable:
     ``paths`` has length N; ``hashes`` (uint64) has shape (N,) or (N, W), and ``low_information``
     (bool) has shape (N,). ``views``, of shape (N, V) or (N, V, W), holds the hashes of other views,
     whose names are ``view_names``. ``qualities`` has shape (N,), or (0,) where the hash has none.
+
+    A table may be a selection from a larger one: ``population`` is then the number of images in
+    that, and ``sample`` holds the hashes of those that :func:`sampled` draws from all of it.
     """
 
     paths: Sequence[str]
@@ -36,6 +40,13 @@ class HashTable:
     views: npt.NDArray[np.uint64] = field(default_factory=_no_views)
     view_names: tuple[str, ...] = ()
     qualities: npt.NDArray[np.uint8] = field(default_factory=_no_qualities)
+    population: int | None = None
+    sample: npt.NDArray[np.uint64] | None = None
+
+    @property
+    def size(self) -> int:
+        """The number of images that this table stands for."""
+        return len(self.paths) if self.population is None else self.population
 
     def column(self, name: str) -> npt.NDArray[np.uint64]:
         """The hashes of all images in one view, of the shape of ``hashes``."""
@@ -60,13 +71,13 @@ class HashTable:
         paths = [self.paths[row] for row in rows.tolist()]
         views = self.views[rows] if len(self.views) else self.views
         qualities = self.qualities[rows] if len(self.qualities) else self.qualities
-        return HashTable(
-            paths,
-            self.hashes[rows],
-            self.low_information[rows],
-            views,
-            self.view_names,
-            qualities,
+        return dataclasses.replace(
+            self,
+            paths=paths,
+            hashes=self.hashes[rows],
+            low_information=self.low_information[rows],
+            views=views,
+            qualities=qualities,
         )
 
     def __len__(self) -> int:
@@ -90,6 +101,7 @@ def as_keys(hashes: npt.NDArray[np.uint64]) -> npt.NDArray[Any]:
 def joined(tables: Sequence[HashTable]) -> HashTable:
     """The rows of tables of one kind, one table after the other; there is at least one."""
     first = tables[0]
+    whole = all(table.population is None for table in tables)
     return HashTable(
         [path for table in tables for path in table.paths],
         np.concatenate([table.hashes for table in tables]),
@@ -97,4 +109,29 @@ def joined(tables: Sequence[HashTable]) -> HashTable:
         np.concatenate([table.views for table in tables]) if first.view_names else _no_views(),
         first.view_names,
         np.concatenate([table.qualities for table in tables]),
+        population=None if whole else sum(table.size for table in tables),
+        sample=None if whole else np.concatenate([_drawn_from(table) for table in tables]),
     )
+
+
+SAMPLE = 1 << 15
+"""Images that the sample of a large collection has, about."""
+
+_ODD = np.uint64(0x9E3779B97F4A7C15)  # 2 ** 64 by the golden ratio: spreads what is close
+
+
+def sampled(hashes: npt.NDArray[np.uint64], size: int) -> npt.NDArray[np.uint64]:
+    """Those of the hashes of a collection of ``size`` images that belong to its sample.
+
+    Which they are depends on nothing but the hash and ``size``: the same for any order, and for any
+    parts in which a collection comes; images with equal hashes are all drawn or none.
+    """
+    if size <= SAMPLE:
+        return hashes
+    words = hashes if hashes.ndim == 1 else np.bitwise_xor.reduce(hashes, axis=1)
+    mixed = (words ^ (words >> np.uint64(32))) * _ODD
+    return hashes[mixed < np.uint64((SAMPLE << 64) // size)]
+
+
+def _drawn_from(table: HashTable) -> npt.NDArray[np.uint64]:
+    return table.hashes if table.sample is None else table.sample

@@ -58,7 +58,7 @@ def test_the_number_grows_with_the_source_and_not_with_the_sample(
 ) -> None:
     sources, target = balanced_hashes(8000), balanced_hashes(1, seed=3)
     whole, _ = judging.judge(table(target), table(sources), THRESHOLDS)
-    monkeypatch.setattr(judging, "_SAMPLE", 1000)
+    monkeypatch.setattr("memscan.table.SAMPLE", 1000)
     sampled, curve = judging.judge(table(target), table(sources), THRESHOLDS)
     assert sum(point.observed for point in curve) == 1000
     assert sampled[0].chance.expected == pytest.approx(whole[0].chance.expected, rel=0.5)

@@ -110,6 +110,8 @@ _LEVELS = ("identical", "near-duplicate", "review")
     help="Images that the model never saw, for a second rate to compare with. Repeatable.",
 )
 @options.max_failures(gate="--fail-on")
+@options.engine
+@options.address
 @options.max_pixels
 @options.jobs
 @click.option(

@@ -36,6 +36,16 @@ files_from: Option[Any] = click.option(
     help="A list of source paths, one in a line; - is standard input. Repeatable.",
 )
 nul: Option[Any] = click.option("-0", "nul", is_flag=True, help="NUL bytes end the names in lists.")
+engine: Option[Any] = click.option(
+    "--engine",
+    type=click.Choice(("local", "ray")),
+    default="local",
+    show_default=True,
+    help="Where the work is done: on this machine or on a Ray cluster.",
+)
+address: Option[Any] = click.option(
+    "--address", metavar="HOST:PORT", help="The Ray cluster; auto for the one that is here."
+)
 hash: Option[Any] = click.option(
     "--hash",
     type=click.Choice(("phash", "dhash", "phash-256", "pdq")),

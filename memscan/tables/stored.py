@@ -193,6 +193,35 @@ class StoredTable:
             StoredPaths(self.runs, order), every[0], low_information, others, tuple(views)
         )
 
+    def rows(self, positions: npt.NDArray[np.int64], views: Sequence[str] = ()) -> HashTable:
+        """The images at rising positions in :attr:`paths`, in bytewise order of their names.
+
+        Only the row groups that hold them are read. Raises InputError.
+        """
+        words = self.encoder.words
+        columns = [column_names(view_column(name), words) for name in ("full", *views)]
+        every = np.empty((len(columns), len(positions), words), np.uint64)
+        low_information = np.empty(len(positions), np.bool_)
+        start = done = 0
+        for run in self.runs:
+            last = done + np.searchsorted(positions[done:], start + run.hashed)
+            if last > done:
+                hashes, flags = _hashed(run, columns)
+                chosen = positions[done:last] - start
+                every[:, done:last], low_information[done:last] = hashes[:, chosen], flags[chosen]
+            start, done = start + run.hashed, int(last)
+        paths, place = self.paths, [int(position) for position in positions]
+        names = [paths[position] for position in place]
+        order = sorted(range(len(names)), key=lambda row: os.fsencode(names[row]))
+        every = every[:, order, 0] if words == 1 else every[:, order]
+        return HashTable(
+            [names[row] for row in order],
+            every[0],
+            low_information[order],
+            np.moveaxis(every[1:], 0, 1),
+            tuple(views),
+        )
+
     def blocks(self, view: str = "full") -> Iterator[Block]:
         """The hashes of all images, a row group at a time, in the memory of one row group.
 

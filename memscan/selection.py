@@ -1,0 +1,184 @@
+"""Of a hash table on disk, the images that decide what is said about some targets.
+
+These are all images within a radius of a target and the closest ones beyond it, with a sample of
+the others: what a judgement needs, in little memory, from a table of any size. The table is read
+block by block, here or a part at a time by the workers of a cluster.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from typing import Any, Callable, Iterable, Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from memscan import hamming, neighbours, search, streaming
+from memscan.hamming import Hashes
+from memscan.records import Failure, Stage
+from memscan.shards import ShardEngine
+from memscan.table import HashTable, joined, sampled
+from memscan.tables.stored import StoredTable
+
+TASK = f"{__name__}:select_part"
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What the images of a table are compared with.
+
+    ``queries`` are the hashes of all targets in all views that count, ``count`` is the number of
+    closest images that each of them needs, ``radius`` the bits within which it needs all.
+    """
+
+    queries: Hashes
+    count: int
+    radius: int
+
+
+def select(table: StoredTable, views: Sequence[str], wanted: Wanted, size: int) -> HashTable:
+    """The images of a table that are wanted, in bytewise order of their names.
+
+    ``size`` is the number of images of the whole table, of which this may be a part; it decides
+    how large the sample is. Raises InputError for a damaged table.
+    """
+    chosen: list[npt.NDArray[np.int64]] = []
+    sample: list[Hashes] = []
+    for view in ("full", *views):
+        closest = _Closest(wanted)
+        for start, hashes, _ in streaming.read_ahead(table.blocks(view)):
+            closest.take(start, hashes)
+            if view == "full":
+                sample.append(sampled(hashes, size))
+        chosen += closest.positions()
+    positions = np.unique(np.concatenate(chosen)) if chosen else np.empty(0, np.int64)
+    rows = table.rows(positions, views)
+    return HashTable(
+        rows.paths,
+        rows.hashes,
+        rows.low_information,
+        rows.views,
+        rows.view_names,
+        population=len(table),
+        sample=np.concatenate(sample) if sample else rows.hashes,
+    )
+
+
+def select_by(
+    engine: ShardEngine, table: StoredTable, views: Sequence[str], wanted: Wanted
+) -> tuple[HashTable, tuple[Failure, ...]]:
+    """What :func:`select` gives of the whole table, a part at a time by an engine's workers.
+
+    Parts that could not be searched are failures. Raises InputError.
+    """
+    words = wanted.queries.reshape(len(wanted.queries), -1)
+    asked = {
+        "queries": ["".join(f"{word:016x}" for word in row) for row in words.tolist()],
+        "words": table.encoder.words,
+        "count": wanted.count,
+        "radius": wanted.radius,
+        "views": list(views),
+        "size": len(table),
+    }
+    paths = list(dict.fromkeys(run.part.path for run in table.runs))
+    requests = ({"part": os.path.abspath(path), **asked} for path in paths)
+    found: dict[int, HashTable] = {}
+    failures = []
+    with engine:
+        for outcome in engine.run(TASK, requests):
+            if outcome.result is None:
+                reason = outcome.failure or "no answer"
+                failures.append(Failure(paths[outcome.index], Stage.READ, reason, is_shard=True))
+            else:
+                found[outcome.index] = _from_json(outcome.result, table.encoder.words, views)
+    empty = _from_json(
+        _to_json(table.rows(np.empty(0, np.int64), views)), table.encoder.words, views
+    )
+    table_of_all = joined([empty, *(found[index] for index in sorted(found))])
+    names = [os.fsencode(path) for path in table_of_all.paths]
+    order = sorted(range(len(names)), key=names.__getitem__)
+    failures.sort(key=lambda failure: os.fsencode(failure.path))
+    return table_of_all.rows(np.array(order, np.int64)), tuple(failures)
+
+
+def select_part(request: dict[str, Any], report: Callable[[int], None]) -> dict[str, Any]:
+    """Search one part for another process: the task of :func:`select_by`."""
+    queries = np.array(
+        [
+            [int(text[at : at + 16], 16) for at in range(0, len(text), 16)]
+            for text in request["queries"]
+        ],
+        np.uint64,
+    ).reshape(-1, request["words"])
+    wanted = Wanted(
+        queries[:, 0].copy() if request["words"] == 1 else queries,
+        request["count"],
+        request["radius"],
+    )
+    table = StoredTable.open(request["part"])
+    found = select(table, request["views"], wanted, request["size"])
+    report(len(table))
+    return _to_json(found)
+
+
+class _Closest:
+    """The positions of what is wanted in one view, gathered block by block."""
+
+    def __init__(self, wanted: Wanted) -> None:
+        self._wanted = wanted
+        self._best: npt.NDArray[Any] | None = None
+        self._candidates: list[tuple[npt.NDArray[np.int64], npt.NDArray[Any], Any]] = []
+        self._near: list[npt.NDArray[np.int64]] = []
+
+    def take(self, start: int, hashes: Hashes) -> None:
+        """Take in a block of the table."""
+        queries, count, radius = self._wanted.queries, self._wanted.count, self._wanted.radius
+        find = neighbours.nearest if queries.ndim == 1 else search.nearest
+        found = find(queries, hashes, min(count, len(hashes)), radius=radius)
+        if found.within.any():
+            near = hamming.near_any(queries[found.within > 0], hashes, radius)
+            self._near.append(np.flatnonzero(near) + start)
+        if self._best is None:
+            nothing = hamming.no_distance(queries)
+            self._best = np.full((len(queries), count), nothing, found.distances.dtype)
+        # Names, which resolve equal distances, are in order in a block, not between blocks: what
+        # is as close as the last one of another block stays.
+        rows, columns = np.nonzero(found.distances <= self._best[:, -1:])
+        self._candidates.append(
+            (rows, found.distances[rows, columns], found.positions[rows, columns] + start)
+        )
+        both = np.concatenate([self._best, found.distances], axis=1)
+        self._best = np.sort(both, axis=1)[:, :count]
+
+    def positions(self) -> Iterable[npt.NDArray[np.int64]]:
+        """The positions, some of them more than once."""
+        yield from self._near
+        for rows, distances, positions in self._candidates:
+            assert self._best is not None
+            yield positions[distances <= self._best[rows, -1]]
+
+
+def _to_json(table: HashTable) -> dict[str, Any]:
+    return {
+        "paths": list(table.paths),
+        "hashes": table.hashes.tolist(),
+        "low_information": table.low_information.tolist(),
+        "views": table.views.tolist(),
+        "population": table.size,
+        "sample": [] if table.sample is None else table.sample.tolist(),
+    }
+
+
+def _from_json(fields: dict[str, Any], words: int, views: Sequence[str]) -> HashTable:
+    one = () if words == 1 else (words,)
+    count = len(fields["paths"])
+    return HashTable(
+        fields["paths"],
+        np.array(fields["hashes"], np.uint64).reshape(count, *one),
+        np.array(fields["low_information"], np.bool_),
+        np.array(fields["views"], np.uint64).reshape(count, len(views), *one),
+        tuple(views),
+        population=fields["population"],
+        sample=np.array(fields["sample"], np.uint64).reshape(-1, *one),
+    )
