@@ -60,7 +60,7 @@ def test_the_number_grows_with_the_source_and_not_with_the_sample(
     whole, _ = judging.judge(table(target), table(sources), THRESHOLDS)
     monkeypatch.setattr("memscan.table.SAMPLE", 1000)
     sampled, curve = judging.judge(table(target), table(sources), THRESHOLDS)
-    assert sum(point.observed for point in curve) == 1000
+    assert 900 < sum(point.observed for point in curve) < 1100
     assert sampled[0].chance.expected == pytest.approx(whole[0].chance.expected, rel=0.5)
 
 
