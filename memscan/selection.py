@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
-from typing import Any, Callable, Iterable, Sequence
+from typing import Any, Callable, Iterator, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -20,6 +20,9 @@ from memscan.records import Failure, Stage
 from memscan.shards import ShardEngine
 from memscan.table import HashTable, joined, sampled
 from memscan.tables.stored import StoredTable
+
+BLOCK = 1 << 22
+"""Images that are searched at a time, at least, unless there are fewer."""
 
 TASK = f"{__name__}:select_part"
 
@@ -47,7 +50,7 @@ def select(table: StoredTable, views: Sequence[str], wanted: Wanted, size: int) 
     sample: list[Hashes] = []
     for view in ("full", *views):
         closest = _Closest(wanted)
-        for start, hashes, _ in streaming.read_ahead(table.blocks(view)):
+        for start, hashes in streaming.read_ahead(_large_blocks(table, view)):
             closest.take(start, hashes)
             if view == "full":
                 sample.append(sampled(hashes, size))
@@ -128,35 +131,44 @@ class _Closest:
     def __init__(self, wanted: Wanted) -> None:
         self._wanted = wanted
         self._best: npt.NDArray[Any] | None = None
-        self._candidates: list[tuple[npt.NDArray[np.int64], npt.NDArray[Any], Any]] = []
-        self._near: list[npt.NDArray[np.int64]] = []
+        self._candidates: list[tuple[int, npt.NDArray[Any], npt.NDArray[np.int64]]] = []
 
     def take(self, start: int, hashes: Hashes) -> None:
         """Take in a block of the table."""
         queries, count, radius = self._wanted.queries, self._wanted.count, self._wanted.radius
         find = neighbours.nearest if queries.ndim == 1 else search.nearest
         found = find(queries, hashes, min(count, len(hashes)), radius=radius)
-        if found.within.any():
-            near = hamming.near_any(queries[found.within > 0], hashes, radius)
-            self._near.append(np.flatnonzero(near) + start)
-        if self._best is None:
-            nothing = hamming.no_distance(queries)
-            self._best = np.full((len(queries), count), nothing, found.distances.dtype)
-        # Names, which resolve equal distances, are in order in a block, not between blocks: what
-        # is as close as the last one of another block stays.
-        rows, columns = np.nonzero(found.distances <= self._best[:, -1:])
-        self._candidates.append(
-            (rows, found.distances[rows, columns], found.positions[rows, columns] + start)
-        )
-        both = np.concatenate([self._best, found.distances], axis=1)
+        both = found.distances if self._best is None else np.hstack([self._best, found.distances])
         self._best = np.sort(both, axis=1)[:, :count]
+        # All that are as close as the last one that counts, since names resolve equal distances,
+        # and these need not be in the order of positions.
+        limits = np.full(len(queries), hamming.bits(queries))
+        if self._best.shape[1] == count:
+            limits = np.maximum(self._best[:, -1], radius)
+        for row in np.flatnonzero(found.distances[:, 0] <= limits).tolist():
+            distances = hamming.distances(hashes, queries[row])
+            (near,) = np.nonzero(distances <= limits[row])
+            self._candidates.append((row, distances[near], near + start))
 
-    def positions(self) -> Iterable[npt.NDArray[np.int64]]:
+    def positions(self) -> Iterator[npt.NDArray[np.int64]]:
         """The positions, some of them more than once."""
-        yield from self._near
-        for rows, distances, positions in self._candidates:
+        for row, distances, positions in self._candidates:
             assert self._best is not None
-            yield positions[distances <= self._best[rows, -1]]
+            limit = max(self._best[row, -1], self._wanted.radius)
+            yield positions[distances <= limit]
+
+
+def _large_blocks(table: StoredTable, view: str) -> Iterator[tuple[int, Hashes]]:
+    """The blocks of a table, joined until they are worth the search of many targets at once."""
+    first, waiting, count = 0, [], 0
+    for block in table.blocks(view):
+        waiting.append(block.hashes)
+        count += len(block.hashes)
+        if count >= BLOCK:
+            yield first, np.concatenate(waiting)
+            first, waiting, count = first + count, [], 0
+    if waiting:
+        yield first, np.concatenate(waiting)
 
 
 def _to_json(table: HashTable) -> dict[str, Any]:

@@ -57,10 +57,16 @@ def targets_of(words: int, count: int) -> HashTable:
 
 @pytest.mark.parametrize("words", [1, 4])
 @pytest.mark.parametrize("views", [(), ("square", "crop")])
-@pytest.mark.parametrize("top_k", [1, 3])
+@pytest.mark.parametrize(("top_k", "block"), [(1, 1), (3, 1), (3, 400)])
 def test_a_selection_is_judged_as_the_whole_table_is(
-    tmp_path: Path, words: int, views: tuple[str, ...], top_k: int
+    tmp_path: Path,
+    words: int,
+    views: tuple[str, ...],
+    top_k: int,
+    block: int,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.setattr("memscan.selection.BLOCK", block)
     stored = store(tmp_path, words, views, (300, 1, 500))
     targets = targets_of(words, 20)
     whole = stored.load(views)
