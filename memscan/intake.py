@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import itertools
 import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Callable, Iterable, Iterator, NamedTuple, Sequence
@@ -14,7 +15,7 @@ from memscan import assembly, decode, engines, views
 from memscan.cache import Cache
 from memscan.encoders import PHASH, Encoder
 from memscan.recipe import Named, Recipe, Stamped, hash_files, hash_items
-from memscan.records import Failure, Progress
+from memscan.records import Failure, Progress, Stage
 from memscan.stamps import Stamp
 from memscan.table import HashTable
 from memscan.views import ViewSet
@@ -153,7 +154,9 @@ class Intake:
         if kept is None:
             return None
         names = [_uri(name, container) for name in kept.names]
-        return Held(assembly.table(names, kept.rows, recipe), (), kept.remark)
+        order = sorted(range(len(names)), key=lambda row: os.fsencode(names[row]))
+        table = assembly.table(names, kept.rows, recipe).rows(np.array(order, np.int64))
+        return Held(table, (), kept.remark)
 
     def _keep(
         self, container: str, stamp: Stamp | None, named: Sequence[Named], recipe: Recipe
@@ -180,9 +183,17 @@ class Intake:
         """A function that hashes each of the containers, which are asked for in this order."""
         from memscan.sources import items
 
-        def here(path: str) -> Iterable[Named]:
-            return self._hash_items(items.read_container(path, self.max_pixels), recipe)
+        def all_items() -> Iterator[Item]:
+            """One stream, for small containers are too little work for several threads."""
+            for path in containers:
+                yield from items.read_container(path, self.max_pixels)
+                yield end
 
+        def here(path: str) -> Iterable[Named]:
+            return itertools.takewhile(lambda named: named[0] != end.uri, stream)
+
+        end = items.Item("", Failure("", Stage.READ, "the end of a container"))
+        stream = self._hash_items(all_items(), recipe)
         jobs = self.jobs or engines.available_cores()
         with decode.pixel_limit(self.max_pixels), contextlib.ExitStack() as stack:
             if jobs == 1 or len(containers) == 1 or _bytes_of(containers) < PROCESSES_FROM_BYTES:
