@@ -104,7 +104,8 @@ def command(
     from memscan.sources.given import Named
 
     lists = [Named(path, patterns.files_from(path, nul)) for path in files_from]
-    scan["max_pixels"] = scan["max_pixels"] or decode.MAX_PIXELS
+    if scan["max_pixels"] is None:
+        scan["max_pixels"] = decode.MAX_PIXELS
     with _kept(), _progress_bar(not no_progress) as progress:
         done = indexing.index(sources, output, lists=lists, progress=progress, **scan)
     _warn(done, output)

@@ -175,7 +175,9 @@ def _hashed(
         except ImageError as error:
             failures.append(Failure(uri, _stage(error), str(error)))
     hashes = iter(encoder.finish(prepared, view_set))
-    return [(uri, failure or next(hashes)) for uri, failure in zip(names, failures)]
+    return [
+        (uri, next(hashes) if failure is None else failure) for uri, failure in zip(names, failures)
+    ]
 
 
 def _stage(error: ImageError) -> Stage:
@@ -200,7 +202,7 @@ def _batch(
         else:
             hashes[row] = np.array(image.words, np.uint64).reshape(hashes.shape[1:])
             low_information[row], size[:, row] = image.low_information, image.size
-            quality[row] = image.quality or 0
+            quality[row] = 0 if image.quality is None else image.quality
     return Rows(
         uris=[uri for uri, _ in batch],
         hashes=hashes[:, 0],

@@ -19,6 +19,7 @@ from memscan.indexing import Step, making, output, planning
 from memscan.sources.given import Named
 from memscan.tables import manifest
 from memscan.tables.checking import verify
+from memscan.tables.identity import Encoder
 from memscan.tables.merging import merge
 from memscan.tables.stored import StoredTable
 from memscan.views import of_source
@@ -144,7 +145,7 @@ def test_what_was_written_just_now_is_never_taken_for_done(
     here: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     tars(here / "shards", 1)
-    monkeypatch.setattr(planning.items, "stamp_of", lambda path: None)
+    monkeypatch.setattr("memscan.indexing.planning.items.stamp_of", lambda path: None)
     assert [index().already, index().already] == [0, 0]
 
 
@@ -354,12 +355,8 @@ def test_a_worker_with_other_libraries_is_refused(
     here: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     tars(here / "shards", 1)
-    original = making.table_encoder
-    monkeypatch.setattr(
-        making,
-        "table_encoder",
-        lambda *a: type(original(*a))("phash-64", "exact", "phash-64 Pillow=9"),
-    )
+    old = Encoder("phash-64", "exact", "phash-64 Pillow=9")
+    monkeypatch.setattr("memscan.indexing.making.table_encoder", lambda *_: old)
     (failed,) = index().manifest.failed
     assert "make other hashes" in failed.reason
 
