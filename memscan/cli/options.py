@@ -9,6 +9,15 @@ import click
 Command = TypeVar("Command", bound=Callable[..., Any])
 Option = Callable[[Command], Command]
 
+files_from: Option[Any] = click.option(
+    "--files-from",
+    metavar="FILE",
+    multiple=True,
+    help="Read paths from FILE, one in a line; - is standard input. Repeatable.",
+)
+nul: Option[Any] = click.option(
+    "-0", "nul", is_flag=True, help="A NUL byte ends each path of --files-from, not a line."
+)
 recursive: Option[Any] = click.option(
     "-r", "--recursive", is_flag=True, help="Search directories at every depth."
 )

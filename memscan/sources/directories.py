@@ -7,7 +7,7 @@ import fnmatch
 import functools
 import os
 from dataclasses import dataclass
-from typing import Callable, NamedTuple, Sequence
+from typing import Callable, Iterator, NamedTuple, Sequence
 
 from memscan.decode import SUFFIXES, looks_like_image, open_regular
 from memscan.errors import InputError, ReadError
@@ -177,15 +177,17 @@ class _Walk:
             if real in self._entered:
                 return
             self._entered.add(real)
+        for entry in self._entries(directory):
+            self._take(entry, os.path.join(directory, entry.name), below + entry.name)
+
+    def _entries(self, directory: str) -> Iterator[os.DirEntry[str]]:
+        """What is in a directory, one at a time: a million entries at once are 200 MB."""
         try:
             with os.scandir(directory) as listed:
-                entries = list(listed)
+                yield from listed
         except OSError as error:
             message = f"the directory cannot be listed: {error.strerror}"
             self.failures.append(Failure(directory, Stage.READ, message, is_directory=True))
-            return
-        for entry in entries:
-            self._take(entry, os.path.join(directory, entry.name), below + entry.name)
 
     def _take(self, entry: os.DirEntry[str], path: str, below: str) -> None:
         if entry.name.startswith("."):

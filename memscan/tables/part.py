@@ -92,6 +92,10 @@ class OpenPart:
         """The number of rows of a row group that have no hash."""
         return int(self.footer.row_group(group).column(_HASH).statistics.null_count)
 
+    def all_failures(self) -> int:
+        """The number of rows that have no hash."""
+        return sum(map(self.failures, range(self.footer.num_row_groups)))
+
 
 def write_part(path: str, batches: Iterable[Rows], header: Header) -> Part:
     """Write the rows of a shard, which appear at ``path`` whole or not at all.
@@ -153,11 +157,10 @@ def header_of(columns: pa.Schema) -> bytes | None:
 
 def describe(part: OpenPart) -> Part:
     """The part as a manifest lists it; reads the whole file. Raises InputError."""
-    failures = sum(map(part.failures, range(part.footer.num_row_groups)))
     with arrow.reading(part.path):
         digest = writing.digest(part.path)
-    name = os.path.basename(part.path)
-    return Part(name, part.header.shard, part.footer.num_rows, failures, part.size, digest)
+    name, rows = os.path.basename(part.path), part.footer.num_rows
+    return Part(name, part.header.shard, rows, part.all_failures(), part.size, digest)
 
 
 def is_done(path: str, shard: Shard, encoder: Encoder) -> bool:

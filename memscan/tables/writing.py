@@ -72,7 +72,7 @@ def replacing(path: str) -> Iterator[Sink]:
     except OSError as error:
         raise unwritable(path, error) from error
     try:
-        with file:
+        try:
             sink = Sink(file, path)
             yield sink
             sink.check()
@@ -81,6 +81,9 @@ def replacing(path: str) -> Iterator[Sink]:
                 os.fsync(file.fileno())
             except OSError as error:
                 raise unwritable(path, error) from error
+        finally:
+            with contextlib.suppress(OSError):  # it tries again to write what there is no room for
+                file.close()
         try:
             os.replace(temporary, path)
         except OSError as error:
