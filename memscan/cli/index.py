@@ -10,6 +10,7 @@ import click
 
 from memscan import __version__
 from memscan.cli import options
+from memscan.cli.lists import lists
 from memscan.cli.process import ExitCode, Terminated, complain, note, warn, write_stdout
 
 if TYPE_CHECKING:
@@ -54,18 +55,8 @@ class _Index(click.Command):
     help="Hash what scans with these --views compare.",
 )
 @options.max_pixels
-@click.option(
-    "--engine",
-    type=click.Choice(("local", "ray")),
-    default="local",
-    show_default=True,
-    help="Work on this machine's cores, or on a Ray cluster.",
-)
-@click.option(
-    "--address",
-    metavar="HOST:PORT",
-    help="The Ray cluster, or auto  [default: RAY_ADDRESS, else a Ray of this machine's own]",
-)
+@options.engine
+@options.address
 @options.jobs
 @click.option(
     "--max-failures",
@@ -100,14 +91,13 @@ def command(
         raise click.UsageError("name a SOURCE, or a list of files with --files-from")
     from memscan import decode, indexing  # numpy and Pillow, not for --help
     from memscan.reports import hash_tables
-    from memscan.sources import patterns
-    from memscan.sources.given import Named
 
-    lists = [Named(path, patterns.files_from(path, nul)) for path in files_from]
     if scan["max_pixels"] is None:
         scan["max_pixels"] = decode.MAX_PIXELS
     with _kept(), _progress_bar(not no_progress) as progress:
-        done = indexing.index(sources, output, lists=lists, progress=progress, **scan)
+        done = indexing.index(
+            sources, output, lists=lists(files_from, nul), progress=progress, **scan
+        )
     _warn(done, output)
     write_stdout(hash_tables.render_run(done.manifest, output, done.hashed, done.already))
     return _exit_code(done.manifest, max_failures)

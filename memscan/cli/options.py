@@ -38,22 +38,17 @@ near_threshold: Option[Any] = click.option(
     show_default=True,
     help="Largest distance of a Near-Duplicate.",
 )
-files_from: Option[Any] = click.option(
-    "--files-from",
-    metavar="FILE",
-    multiple=True,
-    help="A list of source paths, one in a line; - is standard input. Repeatable.",
-)
-nul: Option[Any] = click.option("-0", "nul", is_flag=True, help="NUL bytes end the names in lists.")
 engine: Option[Any] = click.option(
     "--engine",
     type=click.Choice(("local", "ray")),
     default="local",
     show_default=True,
-    help="Where the work is done: on this machine or on a Ray cluster.",
+    help="Work on this machine's cores, or on a Ray cluster.",
 )
 address: Option[Any] = click.option(
-    "--address", metavar="HOST:PORT", help="The Ray cluster; auto for the one that is here."
+    "--address",
+    metavar="HOST:PORT",
+    help="The Ray cluster, or auto  [default: RAY_ADDRESS, else a Ray of this machine's own]",
 )
 hash: Option[Any] = click.option(
     "--hash",

@@ -11,7 +11,7 @@ import pytest
 
 from memscan import decode
 from memscan.encoders import KNOWN
-from memscan.intake import hash_decoded
+from memscan.recipe import hash_decoded
 from memscan.records import HashedImage
 from memscan.views import of_source
 from tests.sources.archives import IMAGES, png, tar, zipped
