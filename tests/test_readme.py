@@ -59,7 +59,7 @@ def run_script(script: str) -> subprocess.CompletedProcess[str]:
 
 
 def test_the_blocks_are_all_of_a_kind_that_is_tested() -> None:
-    tested = {"sh", "console", "python", "bash", "yaml", "crontab", "json"}
+    tested = {"sh", "console", "python", "bash", "yaml", "crontab", "json", "sql"}
     assert {language for language, _ in BLOCKS} == tested
 
 
@@ -82,9 +82,39 @@ def test_commands_print_what_is_shown(body: str) -> None:
 def test_other_commands_run(line: str) -> None:
     if "memscan plot" in line:
         pytest.importorskip("matplotlib", reason="the extra 'report' is not installed")
+    if "--engine ray" in line:
+        pytest.importorskip("ray", reason="the extra 'ray' is not installed")
+    if ".parquet" in line:
+        index_everything()
     done = run_line(line)
     assert done.returncode == (1 if "--fail-on" in line else 0), done.stderr
     assert done.stderr == ""
+
+
+def index_everything() -> None:
+    """The tables that commands of the README read."""
+    pytest.importorskip("pyarrow", reason="the extra 'parquet' is not installed")
+    for table, source in (
+        ("hashes", "train/"),
+        ("more", "demo/training_data"),
+        ("by-ray", "train/"),
+    ):
+        made = run(MEMSCAN, "index", source, "-r", "--output", f"{table}.parquet")
+        assert made.returncode == 0, made.stderr
+
+
+@pytest.mark.usefixtures("clone")
+def test_other_programs_read_a_table() -> None:
+    index_everything()
+    duckdb = pytest.importorskip("duckdb", reason="DuckDB is not installed")
+    pandas = pytest.importorskip("pandas", reason="pandas is not installed")
+    nearest = duckdb.sql(block("sql")).fetchall()
+    assert len(nearest) == 3
+    frame = pandas.read_parquet("hashes.parquet", columns=["uri", "hash"])
+    distances = sorted(
+        (bin(hash ^ 0xA0F3C41E5B6D2987).count("1"), uri) for uri, hash in frame.to_numpy().tolist()
+    )
+    assert [(distance, uri) for uri, distance in nearest] == distances[:3]
 
 
 def test_there_are_two_commands_that_set_everything_up() -> None:
