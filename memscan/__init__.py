@@ -1,9 +1,9 @@
 """Did a generative model copy its training images?
 
 The public API: :func:`detect` compares images with a source and returns a :class:`Report`;
-:func:`duplicates` groups the near-duplicates within a collection; :func:`hash_image` gives the
-64-bit hash of one image. Importing this package loads neither numpy nor Pillow; the first use of a
-name does.
+:func:`duplicates` groups the near-duplicates within a collection; :func:`index` keeps the hashes of
+one on disk; :func:`hash_image` gives the 64-bit hash of one image. Importing this package loads
+neither numpy nor Pillow; the first use of a name does.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
         ReadError,
     )
     from memscan.groups import DuplicateGroup, DuplicateReport, Member
+    from memscan.indexing import Indexed, index
     from memscan.records import (
         Basis,
         Chance,
@@ -43,6 +44,7 @@ if TYPE_CHECKING:
         Thresholds,
         Verdict,
         View,
+        Volume,
     )
 
 __version__ = "0.1.0"
@@ -63,6 +65,7 @@ __all__ = [
     "HashError",
     "Holdout",
     "ImageError",
+    "Indexed",
     "InputError",
     "Match",
     "Member",
@@ -77,9 +80,11 @@ __all__ = [
     "Thresholds",
     "Verdict",
     "View",
+    "Volume",
     "detect",
     "duplicates",
     "hash_image",
+    "index",
 ]
 
 _ROOMS = {
@@ -88,10 +93,12 @@ _ROOMS = {
     "Cache": "cache",
     "DuplicateGroup": "groups",
     "DuplicateReport": "groups",
+    "Indexed": "indexing",
     "Member": "groups",
     "detect": "detection",
     "duplicates": "duplication",
     "hash_image": "detection",
+    "index": "indexing",
 }
 
 
