@@ -36,7 +36,7 @@ def render(report: Report, style: Style) -> str:
         "curve": [dataclasses.asdict(point) for point in report.curve],
         "holdout": holdout(report),
         "volumes": volumes(report),
-        "warnings": list(map(inert, report.warnings)),
+        "warnings": warnings(report),
         "failures": [failure(item) for item in report.failures],
         "summary": summary(report),
     }
@@ -114,6 +114,11 @@ def volumes(report: Report) -> list[dict[str, Any]]:
         {**path_fields("path", item.path), "mapping": inert(item.mapping)}
         for item in report.volumes
     ]
+
+
+def warnings(report: Report) -> list[str]:
+    """What to know about sources that are hashes and not images."""
+    return list(map(inert, report.warnings))
 
 
 def holdout(report: Report) -> dict[str, Any] | None:

@@ -34,5 +34,6 @@ def _lines(report: Report) -> Iterator[dict[str, Any]]:
         "curve": [dataclasses.asdict(point) for point in report.curve],
         "holdout": json_document.holdout(report),
         "volumes": json_document.volumes(report),
+        "warnings": json_document.warnings(report),
         **json_document.summary(report),
     }

@@ -173,7 +173,7 @@ def test_json_lines_hold_what_the_document_holds(case: str) -> None:
     assert by_type["finding"] == document["findings"]
     assert by_type.get("failure", []) == document["failures"]
     (summary,) = by_type["summary"]
-    whole = ("tool", "options", "source", "copied", "curve", "holdout")
+    whole = ("tool", "options", "source", "copied", "curve", "holdout", "volumes", "warnings")
     assert summary == {**document["summary"], **{key: document[key] for key in whole}}
     assert lines[-1]["type"] == "summary"
 
