@@ -10,6 +10,7 @@ import os
 import re
 import signal
 import subprocess
+import sys
 import time
 import xml.etree.ElementTree as ElementTree
 from pathlib import Path
@@ -466,3 +467,46 @@ def test_an_interrupt_while_a_container_is_read(jobs: str) -> None:
     started.send_signal(signal.SIGINT)
     output, errors = started.communicate(timeout=60)
     assert (started.returncode, output, errors.strip()) == (130, b"", b"Interrupted.")
+
+
+def test_a_web_server_that_sends_files_from_their_beginning() -> None:
+    """Python's own server: tar archives can be read, others say why not; no secret is shown."""
+    pytest.importorskip("aiohttp", reason="aiohttp is not installed")
+    packed("train.tar", contents())
+    packed("train.tgz", contents())
+    packed("train.zip", contents())
+    server = subprocess.Popen(
+        [sys.executable, "-u", "-m", "http.server", "0", "--bind", "127.0.0.1"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        encoding="ascii",
+    )
+    try:
+        assert server.stdout is not None
+        port = re.search(r"port (\d+)", server.stdout.readline())[1]  # type: ignore[index]
+        host = f"http://user:pa55w0rd@127.0.0.1:{port}"
+        loose = without_names(scan("--source", "training_data", "-r"), UNPACKED)
+        for name in ("train.tar", "train.tgz"):
+            found = scan("--source", f"{host}/{name}?key=pa55w0rd")
+            heads = rf"tar://|::http://127.0.0.1:{port}/{name}|generated/"
+            assert without_names(found, heads) == loose
+        target, source = f"{host}/generated/near.jpg?key=pa55w0rd", f"{host}/train.tar?key=pa55w0rd"
+        outputs = ["a.json", "a.jsonl", "a.csv", "a.xml", "a.txt", "a.html"]
+        done = run(
+            DETECT,
+            *("--target", target, "--source", source, "--baseline", "b.json", "--update-baseline"),
+            *("--exclude-self", "--top-k", "2"),
+            *(word for name in outputs for word in ("--output", name)),
+        )
+        assert done.returncode == 0
+        assert "Analyzing target: near.jpg\n" in done.stdout
+        written = [Path(name).read_text() for name in (*outputs, "b.json")]
+        assert all("127.0.0.1" in text for text in written)
+        assert "pa55w0rd" not in "".join([done.stdout, done.stderr, *written])
+        done = run(DETECT, "--target", target, "--source", f"{host}/train.zip?key=pa55w0rd")
+        assert done.returncode == 2
+        assert "train.zip: the server sends this file only from its beginning" in done.stderr
+        assert "pa55w0rd" not in done.stderr
+    finally:
+        server.kill()
+        server.communicate()
