@@ -23,7 +23,10 @@ class Stream:
     """
 
     def __init__(self, file: BinaryIO, limits: Limits) -> None:
-        """Begin at the front of a file that can be sought in, or is buffered. Raises InputError if zstandard is missing."""
+        """Begin at the front of a file that can be sought in, or is buffered.
+
+        Raises InputError if zstandard is missing.
+        """
         self._packed = file
         self._limits = limits
         self.is_forward_only = not file.seekable()

@@ -426,8 +426,8 @@ def bucket() -> Iterator[Any]:
         patch.setenv("AWS_DEFAULT_REGION", "us-east-1")
         patch.setenv("AWS_ENDPOINT_URL", f"http://{host}:{port}")
         client = importlib.import_module("boto3").client("s3")
-        client.create_bucket(Bucket="pictures")
-        yield lambda key, data: client.put_object(Bucket="pictures", Key=key, Body=data)
+        client.create_bucket(Bucket="training-set")
+        yield lambda key, data: client.put_object(Bucket="training-set", Key=key, Body=data)
     server.stop()
 
 
@@ -438,17 +438,17 @@ def test_a_bucket_gives_what_the_directory_gives(bucket: Any) -> None:
     bucket("made/one.png", contents("generated")["identical.png"])
     loose = without_names(scan("--source", "training_data", "-r"), UNPACKED)
     for source, heads in (
-        ("s3://pictures/train", r"s3://pictures/train/|generated/"),
-        ("s3://pictures/shard.tar", r"tar://|::s3://pictures/shard.tar|generated/"),
+        ("s3://training-set/train", r"s3://training-set/train/|generated/"),
+        ("s3://training-set/shard.tar", r"tar://|::s3://training-set/shard.tar|generated/"),
     ):
         found = scan("--source", source, "-r")
         assert without_names(found, heads) == loose
         assert scan("--source", source, "-r") == found  # known by its identity
-    found = scan("--source", "s3://pictures/shard.tar", target="s3://pictures/made/one.png")
+    found = scan("--source", "s3://training-set/shard.tar", target="s3://training-set/made/one.png")
     assert found["findings"][0]["distance"] == 0
-    done = run(DETECT, "--target", "s3://pictures/made/none.png", "--source", "training_data", "-r")
+    done = run(DETECT, "--target", "s3://training-set/made/none.png", "--source", "training_data", "-r")
     assert (done.stderr, done.returncode) == (
-        "Error: s3://pictures/made/none.png: there is no such object\n",
+        "Error: s3://training-set/made/none.png: there is no such object\n",
         2,
     )
 
