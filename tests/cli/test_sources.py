@@ -446,7 +446,9 @@ def test_a_bucket_gives_what_the_directory_gives(bucket: Any) -> None:
         assert scan("--source", source, "-r") == found  # known by its identity
     found = scan("--source", "s3://training-set/shard.tar", target="s3://training-set/made/one.png")
     assert found["findings"][0]["distance"] == 0
-    done = run(DETECT, "--target", "s3://training-set/made/none.png", "--source", "training_data", "-r")
+    done = run(
+        DETECT, "--target", "s3://training-set/made/none.png", "--source", "training_data", "-r"
+    )
     assert (done.stderr, done.returncode) == (
         "Error: s3://training-set/made/none.png: there is no such object\n",
         2,
