@@ -6,7 +6,7 @@ from typing import Sequence
 
 import numpy as np
 
-from memscan.cache import Known, rest_of
+from memscan.kept import Known, rest_of
 from memscan.recipe import Recipe
 from memscan.records import HashedImage
 from memscan.table import HashTable

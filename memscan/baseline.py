@@ -15,6 +15,7 @@ from typing import Any, Iterable
 
 from memscan.errors import InputError
 from memscan.records import Finding, Reason
+from memscan.sources.stores import shown
 
 VERSION = 1
 
@@ -175,7 +176,7 @@ def _entry(path: str, number: int, entry: Any, bits: int) -> Accepted:
 def _note(finding: Finding, source_hash: int) -> str:
     names = {match.hash: match.source for match in reversed(finding.matches)}
     known = names.get(source_hash)
-    return finding.target if known is None else f"{finding.target} and {known}"
+    return " and ".join(shown(path) for path in (finding.target, known) if path is not None)
 
 
 def _place(entry: Accepted) -> tuple[int, int, int, str]:

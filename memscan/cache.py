@@ -11,16 +11,15 @@ from __future__ import annotations
 import contextlib
 import os
 import sqlite3
-import struct
 import time
 from typing import Any, Iterator, NamedTuple, Sequence
 
 import numpy as np
-import numpy.typing as npt
 
 from memscan import cache_file
 from memscan.cache_file import Row
 from memscan.errors import InputError
+from memscan.kept import Known, Members, members_of, unsigned, values_of
 from memscan.records import HashedImage
 from memscan.stamps import Stamp, is_same
 
@@ -28,27 +27,6 @@ FILE_NAME = "hashes.sqlite"
 
 _BATCH = 512  # rows per transaction
 _BATCH_SECONDS = 2.0
-
-
-class Known(NamedTuple):
-    """What the cache knows about N paths: arrays of N rows; unknown rows are zero.
-
-    ``first`` is the first word of each hash, ``rest`` holds the others, those of other views, and
-    the quality if there is one.
-    """
-
-    known: npt.NDArray[np.bool_]
-    first: npt.NDArray[np.uint64]
-    low_information: npt.NDArray[np.bool_]
-    rest: npt.NDArray[np.uint64]
-
-
-class Members(NamedTuple):
-    """All images of a container: their names, with rows as in :class:`Known`, and a remark."""
-
-    names: list[str]
-    rows: Known
-    remark: str
 
 
 class Usage(NamedTuple):
@@ -106,7 +84,7 @@ class Cache:
         if self._connection is None:
             return
         directory, name = cache_file.split(path)
-        self._add(Row(encoder, directory, os.fsencode(name), *stamp, *_values(image)))
+        self._add(Row(encoder, directory, os.fsencode(name), *stamp, *values_of(image)))
 
     def find_members(
         self, container: str, encoder: str, stamp: Stamp, max_pixels: int, rest: int = 0
@@ -114,22 +92,8 @@ class Cache:
         """Look up all images of a container; None unless every one of them is known."""
         with self._guarded("read"):
             if self._connection is not None:
-                rows = [
-                    row for row in self._rows_of(f"{container}::", encoder) if row[1:5] == stamp
-                ]
-                if not rows or rows[0][0] != b"" or rows[0][7] != len(rows) - 1:
-                    return None
-                (*_, remark), *members = rows
-                if all(row[7] <= max_pixels and len(row[8]) == 8 * rest for row in members):
-                    known = Known(
-                        np.ones(len(members), np.bool_),
-                        np.array([row[5] & 0xFFFFFFFFFFFFFFFF for row in members], np.uint64),
-                        np.array([row[6] for row in members], np.bool_),
-                        np.frombuffer(b"".join(row[8] for row in members), "<u8").reshape(-1, rest)
-                        if rest
-                        else np.zeros((len(members), 0), np.uint64),
-                    )
-                    return Members([os.fsdecode(row[0]) for row in members], known, remark.decode())
+                rows = self._rows_of(f"{container}::", encoder)
+                return members_of([row for row in rows if row[1:5] == stamp], max_pixels, rest)
         return None
 
     def keep_members(
@@ -145,7 +109,7 @@ class Cache:
             return
         place = f"{container}::"
         for name, image in images:
-            self._add(Row(encoder, place, os.fsencode(name), *stamp, *_values(image)))
+            self._add(Row(encoder, place, os.fsencode(name), *stamp, *values_of(image)))
         # Last, so that it stands only where all of them do.
         self._add(Row(encoder, place, b"", *stamp, 0, 0, len(images), remark.encode()))
 
@@ -187,7 +151,7 @@ class Cache:
         with self._or_input_error() as connection:
             rows = connection.execute(
                 "SELECT fingerprint, count(*) FROM images JOIN encoders ON encoders.id = encoder "
-                "GROUP BY fingerprint ORDER BY fingerprint"
+                "WHERE name != x'' GROUP BY fingerprint ORDER BY fingerprint"
             ).fetchall()
         sizes = (os.path.getsize(path) for path in self._files() if os.path.exists(path))
         return Usage(sum(sizes), dict(rows))
@@ -214,7 +178,7 @@ class Cache:
                     "DELETE FROM directories WHERE id NOT IN (SELECT directory FROM images)"
                 )
             connection.execute("VACUUM")
-        return len(stale)
+        return sum(key[1] != b"" for key in stale)
 
     def clear(self) -> bool:
         """Delete the file; returns whether there was one. Raises InputError for a foreign file."""
@@ -262,7 +226,7 @@ class Cache:
             is_whole = entry[7] <= max_pixels and len(entry[8]) == rest_bytes
             if entry[0] == name and is_whole and is_same(paths[row], entry):
                 found.known[row] = True
-                found.first[row] = entry[5] & 0xFFFFFFFFFFFFFFFF
+                found.first[row] = unsigned(entry[5])
                 found.low_information[row] = entry[6]
                 if rest_bytes:
                     found.rest[row] = np.frombuffer(entry[8], "<u8")
@@ -317,20 +281,3 @@ class Cache:
 
     def _files(self) -> list[str]:
         return [self.path + suffix for suffix in ("", "-wal", "-shm", "-journal")]
-
-
-def rest_of(image: HashedImage) -> tuple[int, ...]:
-    """What is kept of an image besides the first word of its hash."""
-    return image.words[1:] if image.quality is None else (*image.words[1:], image.quality)
-
-
-def _values(image: HashedImage) -> tuple[int, int, int, bytes]:
-    """The last columns of an image's row."""
-    rest = rest_of(image)
-    packed = struct.pack(f"<{len(rest)}Q", *rest)
-    return _signed(image.words[0]), int(image.low_information), image.pixels, packed
-
-
-def _signed(word: int) -> int:
-    """An unsigned 64-bit number as the SQLite integer of the same bits."""
-    return word - (1 << 64) if word >> 63 else word

@@ -99,9 +99,17 @@ def collect(
             place: Count(one.table.size + len(one.failures), one.table.size, one.failures)
             for place, one in held.items()
         },
-        tuple(Volume(place, one.mapping) for place, one in sorted(held.items()) if one.mapping),
+        tuple(
+            Volume(place, one.mapping)
+            for place, one in sorted(held.items(), key=_name)
+            if one.mapping
+        ),
         tuple(warnings),
     )
+
+
+def _name(entry: tuple[str, Held]) -> bytes:
+    return os.fsencode(entry[0])
 
 
 def _places(listing: Listing) -> Iterator[str]:

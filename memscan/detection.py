@@ -25,9 +25,9 @@ from memscan.collection import collect
 from memscan.errors import InputError
 from memscan.evidence import rates
 from memscan.intake import Intake
+from memscan.most_copied import most_copied
 from memscan.recipe import hash_decoded
 from memscan.records import (
-    CopiedSource,
     Failure,
     Finding,
     Holdout,
@@ -37,6 +37,7 @@ from memscan.records import (
     Thresholds,
 )
 from memscan.reference import Reference
+from memscan.sources import stores
 from memscan.sources.directories import Listing, Selection, same_files
 from memscan.sources.given import (
     AnyPath,
@@ -44,10 +45,10 @@ from memscan.sources.given import (
     as_paths,
     as_patterns,
     list_images,
+    require_found,
     require_images,
     unlisted,
 )
-from memscan.table import HashTable, as_integer, as_keys
 from memscan.views import counted, of_source, of_target
 
 if TYPE_CHECKING:
@@ -111,7 +112,8 @@ def detect(
         address: where the cluster is (see :class:`memscan.shards.RayEngine`).
         jobs: the number of workers; all cores by default. It does not change the report.
         cache: where hashes of unchanged files come from and new ones are kept; none by default.
-        progress: called with a phase, the images done and their number, in this thread.
+        progress: called with a phase, the images done and their number (0 where it is not known
+            before containers were read), in this thread.
 
     Raises:
         InputError: a path is missing, a target, source or holdout has no (readable) image, the
@@ -142,7 +144,7 @@ def detect(
     holdout_listings = list_images(held_out_paths, of_hashes, "holdout") if held_out_paths else []
     intake = Intake(max_pixels, jobs, cache, progress)
 
-    table, failures, _, volumes, _ = collect(
+    table, failures, counts, volumes, _ = collect(
         target_listings,
         intake,
         "targets",
@@ -152,7 +154,8 @@ def detect(
     )
     named_failures = _named(target_listings, failures)
     if named_failures and not len(table) and len(named_failures) == len(failures):
-        raise InputError(f"{failures[0].path}: {failures[0].message}")
+        raise InputError(f"{stores.shown(failures[0].path)}: {failures[0].message}")
+    require_found(target_listings, counts)
 
     queries = np.concatenate([table.column(name) for name in counted(views)])
     fast_near = None
@@ -187,7 +190,8 @@ def detect(
         with_chance=encoder.is_modelled,
         jobs=jobs,
     )
-    findings = verification.verify(judged, thresholds, views, max_pixels, jobs)
+    remote_places = _remote_places([*target_listings, *source_listings, *holdout_listings])
+    findings = verification.verify(judged, thresholds, views, max_pixels, jobs, remote_places)
     held_out = None
     if holdout_listings:
         other = Reference.hashed(
@@ -205,7 +209,7 @@ def detect(
         others, _ = judging.judge(
             table, other.table, thresholds, 1, own_rows, views, with_chance=False, jobs=jobs
         )
-        others = verification.verify(others, thresholds, views, max_pixels, jobs)
+        others = verification.verify(others, thresholds, views, max_pixels, jobs, remote_places)
         held_out = _holdout(findings, others, other)
     return Report(
         version=__version__,
@@ -235,12 +239,13 @@ def detect(
             nul=any(named.nul for named in files_from),
             hash_column=hash_column,
         ),
-        copied=_most_copied(findings, reference.table),
+        copied=most_copied(findings, reference.table),
         curve=curve,
         holdout=held_out,
         hash_bits=64 * encoder.words,
         volumes=tuple(dict.fromkeys(volumes + reference.volumes)),
         warnings=reference.warnings,
+        remote_places=remote_places,
     )
 
 
@@ -280,39 +285,16 @@ def _named(listings: Sequence[Listing], failures: Sequence[Failure]) -> tuple[Fa
     """The failures of files that were given by name, under whatever name they were listed."""
     if not failures:
         return ()
-    files = [listing.root for listing in listings if not os.path.isdir(listing.root)]
-    named = set(same_files(files, listings).values())
-    named.update(path for listing in listings for path in listing.containers)
+    files = [stores.local_path(listing.root) for listing in listings]
+    named = set(same_files([path for path in files if not os.path.isdir(path)], listings).values())
     return tuple(failure for failure in failures if failure.path in named)
 
 
-def _most_copied(findings: Sequence[Finding], sources: HashTable) -> tuple[CopiedSource, ...]:
-    """The sources that targets copy, those copied by most first, then by path."""
-    targets: dict[str, list[str]] = {}
-    for finding in findings:
-        if finding.is_copy:
-            targets.setdefault(finding.matches[0].source, []).append(finding.target)
-    rows = sources.positions(targets)
-    counts = _count_same(sources, list(rows.values()))
-    ranked = sorted(targets, key=lambda path: (-len(targets[path]), os.fsencode(path)))
-    return tuple(
-        CopiedSource(
-            path, as_integer(sources.hashes[rows[path]]), counts[rows[path]], tuple(targets[path])
-        )
-        for path in ranked
-    )
-
-
-def _count_same(sources: HashTable, rows: Sequence[int]) -> dict[int, int]:
-    """For some rows of the table, how many of all rows have the same hash."""
-    if not rows:
-        return {}
-    keys = as_keys(sources.hashes)
-    wanted = np.unique(keys[rows])
-    places = np.searchsorted(wanted, keys)
-    places[places == len(wanted)] = 0
-    counts = np.bincount(places[wanted[places] == keys], minlength=len(wanted))
-    return dict(zip(rows, counts[np.searchsorted(wanted, keys[rows])].tolist()))
+def _remote_places(listings: Sequence[Listing]) -> frozenset[str]:
+    """The URLs of images and containers on stores that were listed."""
+    urls = {entry.url for listing in listings for entry in listing.remote}
+    containers = (path for listing in listings for path in listing.containers)
+    return frozenset(urls.union(filter(stores.is_remote, containers)))
 
 
 def _holdout(

@@ -256,6 +256,8 @@ def _uri(short: str, container: str) -> str:
 
 
 def _bytes_of(containers: Sequence[str]) -> float:
-    """The size of local containers; any on a store counts as large."""
+    """The size of local containers; any on a store counts as large, but for this process's own."""
+    if any(path.lower().startswith("memory://") for path in containers):
+        return 0
     stamps = [Stamp.of(path) for path in containers]
     return sum(float("inf") if stamp is None else stamp.size for stamp in stamps)

@@ -2,22 +2,33 @@
 
 from __future__ import annotations
 
+from typing import Collection
+
 from memscan import decode
-from memscan.errors import ReadError
+from memscan.errors import InputError, ReadError
 from memscan.records import Failure
 
 
 def open_any(
-    path: str, max_pixels: int = decode.MAX_PIXELS, *, fast: bool = False, colour: bool = False
+    path: str,
+    max_pixels: int = decode.MAX_PIXELS,
+    *,
+    fast: bool = False,
+    colour: bool = False,
+    remote_places: Collection[str] = (),
 ) -> decode.Decoded:
     """Decode the image of a path or a URI, as :func:`memscan.decode.open_image` does.
 
-    Raises ReadError and DecodeError.
+    Of stores, only the URLs ``remote_places`` of images and containers are asked. Raises ReadError
+    and DecodeError.
     """
     if "://" in path:
         from memscan.sources import items  # much code for what few scans need
 
-        item = items.read_one(path)
+        try:
+            item = items.read_one(path, remote_places)
+        except InputError as error:  # an extra that only this name needs
+            raise ReadError(str(error)) from error
         if item is not None and isinstance(item.content, Failure):
             raise ReadError(item.content.message)
         if item is not None:

@@ -268,7 +268,8 @@ class Report:
     ``targets`` are the paths as given, ``findings`` the judged images in the order of the
     targets. Every image that was found is in ``findings``, in ``hashed``, or a failure. ``copied``
     ranks the source images by the number of targets that copy them.
-    ``warnings`` are sentences about sources that are hashes and not images.
+    ``warnings`` are sentences about sources that are hashes and not images; ``remote_places`` the
+    URLs on stores that were read, so that a report may ask them for pictures.
     ``hash_bits`` is the number of bits of every hash, and the largest distance.
     ``named_failures`` are those of ``target_failures`` that were given as files by name.
     """
@@ -292,6 +293,7 @@ class Report:
     hash_bits: int = 64
     volumes: tuple[Volume, ...] = ()
     warnings: tuple[str, ...] = ()
+    remote_places: frozenset[str] = frozenset()
 
     @property
     def failures(self) -> tuple[Failure, ...]:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Mapping, Sequence
+from typing import TYPE_CHECKING, Collection, Mapping, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -69,10 +68,11 @@ class Reference:
         )
         if fast_near is not None:
             hashes, radius = fast_near
+            files = {path for one in listings for path in one.paths}
             near = np.zeros(len(table), np.bool_)
             for name in ("full", *table.view_names):
                 near |= search.near_any(hashes, table.column(name), radius, intake.jobs)
-            table, more_failures = _hash_again(table, near, intake, encoder, view_set)
+            table, more_failures = _hash_again(table, near, files, intake, encoder, view_set)
             failures += more_failures
         require_readable(listings, failures, counts)
         return cls(listings, table, unlisted(listings) + failures, counts, volumes, warnings)
@@ -84,7 +84,7 @@ class Reference:
 
     def own_rows(self, targets: Sequence[str]) -> npt.NDArray[np.int64]:
         """For each target, the row of the file in this collection that it is itself, or -1."""
-        own = {path: path for path in targets if "://" in path}
+        own = {path: path for path in targets}  # a table of hashes knows names alone
         own.update(same_files(targets, self.listings))
         wanted = set(own.values())
         rows = self.table.positions(wanted)
@@ -94,6 +94,7 @@ class Reference:
 def _hash_again(
     table: HashTable,
     chosen: npt.NDArray[np.bool_],
+    decoded_fast: Collection[str],
     intake: Intake,
     encoder: Encoder,
     view_set: ViewSet,
@@ -101,7 +102,9 @@ def _hash_again(
     """The table with the exact hashes of the chosen rows, less those that fail this time."""
     near = np.flatnonzero(chosen).tolist()
     chosen = np.zeros(len(table), np.bool_)  # of those, the files that were decoded fast
-    chosen[[row for row in near if os.path.isfile(table.paths[row])]] = True
+    chosen[[row for row in near if table.paths[row] in decoded_fast]] = True
+    if not chosen.any():
+        return table, ()
     paths = [table.paths[row] for row in np.flatnonzero(chosen).tolist()]
     exact, failures = intake.hash_files(paths, "candidates", encoder=encoder, view_set=view_set)
     failed = {failure.path for failure in failures}

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import Iterable, Sequence
+import functools
+from typing import Callable, Collection, Iterable, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -19,6 +20,8 @@ CONFIRMED = 0.8
 CONTRADICTED = 0.45
 """A candidate with less is called in question."""
 
+_Open = Callable[[str], decode.Decoded]
+
 
 def verify(
     findings: Sequence[Finding],
@@ -26,6 +29,7 @@ def verify(
     level: str,
     max_pixels: int = decode.MAX_PIXELS,
     jobs: int | None = None,
+    remote_places: Collection[str] = (),
 ) -> tuple[Finding, ...]:
     """The findings with the similarity of their matches within the distinct threshold.
 
@@ -35,11 +39,15 @@ def verify(
     - a candidate that it contradicts is under review, ``UNVERIFIED``, and no copy unless both
       images met whole, as they are stored: the many views of one pair bring chance hits.
 
-    Low-information findings stay as they are: there is nothing to align.
+    Low-information findings stay as they are: there is nothing to align. Of stores, only the URLs
+    ``remote_places`` are asked.
     """
+    open_again = functools.partial(
+        opening.open_any, max_pixels=max_pixels, fast=True, remote_places=remote_places
+    )
 
     def look(some: Iterable[Finding]) -> list[Finding]:
-        return [_seen(finding, thresholds, max_pixels) for finding in some]
+        return [_seen(finding, thresholds, open_again) for finding in some]
 
     with decode.pixel_limit(max_pixels):
         seen = tuple(engines.map_chunks(look, findings, jobs))
@@ -48,12 +56,12 @@ def verify(
     return tuple(_judged(finding, thresholds) for finding in seen)
 
 
-def _seen(finding: Finding, thresholds: Thresholds, max_pixels: int) -> Finding:
+def _seen(finding: Finding, thresholds: Thresholds, open_again: _Open) -> Finding:
     if finding.distance > thresholds.distinct or Reason.LOW_INFORMATION in finding.reasons:
         return finding
-    target = _read(finding.target, max_pixels)
+    target = _read(finding.target, open_again)
     matches = tuple(
-        dataclasses.replace(match, similarity=_similarity(target, match, max_pixels))
+        dataclasses.replace(match, similarity=_similarity(target, match, open_again))
         if match.distance <= thresholds.distinct
         else match
         for match in finding.matches
@@ -61,8 +69,8 @@ def _seen(finding: Finding, thresholds: Thresholds, max_pixels: int) -> Finding:
     return dataclasses.replace(finding, matches=matches)
 
 
-def _similarity(target: Image.Image | None, match: Match, max_pixels: int) -> float | None:
-    source = _read(match.source, max_pixels)
+def _similarity(target: Image.Image | None, match: Match, open_again: _Open) -> float | None:
+    source = _read(match.source, open_again)
     if target is None or source is None:
         return None
     try:
@@ -72,9 +80,9 @@ def _similarity(target: Image.Image | None, match: Match, max_pixels: int) -> fl
     return round(registration.similarity(one, other), 3)
 
 
-def _read(path: str, max_pixels: int) -> Image.Image | None:
+def _read(path: str, open_again: _Open) -> Image.Image | None:
     try:
-        return opening.open_any(path, max_pixels, fast=True).image
+        return open_again(path).image
     except (ImageError, MemoryError):  # it was hashed before, so it changed or is gone
         return None
 

@@ -441,3 +441,68 @@ class TestCommands:
         shown, code = self.command("clear")
         assert (code, path.exists()) == (2, True)
         assert "not a cache of memscan" in shown
+
+
+class TestMembers:
+    STAMP = Stamp(1, 2, 3, 4)
+    IMAGES = tuple((name, HashedImage((seed, 5), False, (8, 4))) for seed, name in enumerate("ab"))
+
+    def test_all_or_none(self, tmp_path: Path) -> None:
+        cache = Cache(str(tmp_path))
+        cache.keep_members("a.tar", "x", self.STAMP, self.IMAGES, "grey")
+        cache.flush()
+        found = cache.find_members("a.tar", "x", self.STAMP, 32, 1)
+        assert found is not None
+        assert (found.names, found.remark) == (["a", "b"], "grey")
+        assert found.rows.first.tolist() == [0, 1]
+        assert found.rows.rest.tolist() == [[5], [5]]
+        for others in (
+            ("b.tar", "x", self.STAMP, 32, 1),
+            ("a.tar", "y", self.STAMP, 32, 1),
+            ("a.tar", "x", Stamp(1, 2, 3, 5), 32, 1),
+            ("a.tar", "x", self.STAMP, 31, 1),
+            ("a.tar", "x", self.STAMP, 32, 2),
+        ):
+            assert cache.find_members(*others) is None
+        assert cache.usage().images == {"x": 2}
+
+    def test_no_image_is_also_something_to_know(self, tmp_path: Path) -> None:
+        cache = Cache(str(tmp_path))
+        cache.keep_members("a.tar", "x", self.STAMP, ())
+        cache.flush()
+        for rest in (0, 3):
+            found = cache.find_members("a.tar", "x", self.STAMP, 1, rest)
+            assert found is not None
+            assert found.names == []
+            assert found.rows.rest.shape == (0, rest)
+        assert cache.usage().images == {}
+
+    def test_half_of_a_container_is_not_known(self, tmp_path: Path) -> None:
+        cache = Cache(str(tmp_path))
+        cache.keep_members("a.tar", "x", self.STAMP, self.IMAGES)
+        cache.flush()
+        with sqlite3.connect(tmp_path / FILE_NAME) as connection:
+            connection.execute("DELETE FROM images WHERE name = x'62'")
+        connection.close()
+        assert cache.find_members("a.tar", "x", self.STAMP, 32, 1) is None
+
+    def test_prune_forgets_containers_that_are_gone_or_changed(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.chdir(tmp_path)
+        cache = Cache(str(tmp_path))
+        for name in ("kept.tar", "changed.tar", "gone.tar"):
+            Path(name).write_bytes(b"x")
+            stamp = Stamp.of(name)
+            assert stamp is not None
+            cache.keep_members(name, "x", stamp, self.IMAGES)
+        cache.keep_members("s3://b/a.tar", "x", self.STAMP, self.IMAGES)
+        cache.flush()
+        Path("changed.tar").write_bytes(b"xy")
+        Path("gone.tar").unlink()
+        assert cache.prune() == 4
+        stamp = Stamp.of("kept.tar")
+        assert stamp is not None
+        assert cache.find_members("kept.tar", "x", stamp, 32, 1) is not None
+        assert cache.find_members("s3://b/a.tar", "x", self.STAMP, 32, 1) is not None
+        assert cache.prune() == 0

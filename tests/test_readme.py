@@ -8,12 +8,13 @@ import shlex
 import shutil
 import subprocess
 import sys
+import tarfile
 from pathlib import Path
 
 import click
 import pytest
 
-from memscan import cli, decode, records
+from memscan import cli, decode, hash_image, records
 from memscan.baseline import Baseline
 from memscan.reports import FORMATS, csv_table
 from tests.cli.running import MEMSCAN, ROOT, environment, run
@@ -37,13 +38,21 @@ def clone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     scan = ("detect", "--target", "generated", "--source", "train", "-r")
     run(MEMSCAN, *scan, "--output", "audit.json")
     run(MEMSCAN, "demo", "again")
+    images = sorted((tmp_path / "again/training_data").rglob("*.jpg"))
+    (tmp_path / "shards").mkdir()
+    for number in range(3):
+        with tarfile.open(f"shards/{number:05}.tar", "w") as archive:
+            for image in images[8 * number : 8 * number + 8]:
+                archive.add(image, image.name)
+    hashes = [f"{image.name},{hash_image(image):016x}\n" for image in images]
+    (tmp_path / "hashes.csv").write_text("path,phash\n" + "".join(hashes))
     for name in ("generated_images", "training_data"):
         (tmp_path / "again" / name).rename(tmp_path / "demo" / name)
     return tmp_path
 
 
 def run_line(line: str) -> subprocess.CompletedProcess[str]:
-    assert line.startswith("python ")
+    assert re.match(r"(find [^|]* \| )?python ", line)
     return run_script(line)
 
 

@@ -6,6 +6,8 @@ import click
 
 from memscan.cli import options
 from memscan.cli.process import ExitCode, write_stdout
+from memscan.errors import InputError
+from memscan.sources.stores import shown
 
 
 @click.command(name="compare", context_settings={"help_option_names": ["-h", "--help"]})
@@ -17,5 +19,9 @@ def command(a: str, b: str, hash: str) -> int:
     from memscan import detection  # numpy and Pillow, not for --help
     from memscan.reports import comparison
 
-    write_stdout(comparison.render(detection.detect(a, b, hash=hash)))
+    report = detection.detect(a, b, hash=hash)
+    for path, count in ((a, len(report.findings)), (b, report.hashed)):
+        if count != 1:
+            raise InputError(f"{shown(path)}: it holds {count} images, and compare takes one")
+    write_stdout(comparison.render(report))
     return ExitCode.DONE

@@ -16,6 +16,7 @@ from memscan.cli.lists import lists
 from memscan.cli.process import ExitCode, complain, note, warn, write_stdout
 from memscan.cli.progress import progress_bars
 from memscan.reports import FORMATS, SUFFIXES
+from memscan.sources.stores import shown
 
 if TYPE_CHECKING:
     from memscan.baseline import Baseline
@@ -239,7 +240,7 @@ def _warn(report: Report) -> None:
     if inside:
         warn(
             f"targets that lie in the source or holdout match themselves: {len(inside)}, "
-            f"first {inside[0]} "
+            f"first {shown(inside[0])} "
             "(--exclude-self leaves each out of its own comparison)"
         )
 
@@ -258,7 +259,7 @@ def _exit_code(report: Report, fail_on: str | None, max_failures: int | None) ->
     from memscan.verdicts import reaches
 
     for failure in report.named_failures:
-        complain(f"{failure.path}: {failure.message}")
+        complain(f"{shown(failure.path)}: {failure.message}")
     if report.named_failures:
         return ExitCode.UNUSABLE_INPUT
     reached = any(reaches(finding, Level(fail_on)) for finding in report.findings if fail_on)

@@ -18,11 +18,11 @@ def progress_bars(wanted: bool) -> Iterator[Progress | None]:
     from tqdm import tqdm  # only a scan on a terminal pays for it
 
     bar = tqdm(disable=True)
-    phase_shown = ""
+    shown: tuple[str, int] | None = None
 
     def show(phase: str, done: int, total: int) -> None:
-        nonlocal bar, phase_shown
-        if phase != phase_shown:
+        nonlocal bar, shown
+        if (phase, total) != shown:  # the files of a phase, then its containers
             bar.close()
             bar = tqdm(
                 desc=f"Hashing {phase}",
@@ -31,7 +31,7 @@ def progress_bars(wanted: bool) -> Iterator[Progress | None]:
                 leave=False,
                 dynamic_ncols=True,
             )
-            phase_shown = phase
+            shown = (phase, total)
         bar.update(done - bar.n)
 
     try:

@@ -27,6 +27,7 @@ from memscan.sources.given import (
     as_patterns,
     in_bytewise_order,
     list_images,
+    require_files,
     require_readable,
     unlisted,
 )
@@ -92,6 +93,7 @@ def evaluate_edits(
     detectors, chosen = request.chosen(), known_edits.choose(edits)
     selection = Selection(recursive, as_patterns(exclude), follow_symlinks)
     listings = list_images(as_paths(images), selection, "directory")
+    require_files(listings, "evaluate")
     paths = _sample(in_bytewise_order(listings), limit, request.seed)
     described = request.describe(paths, detectors, chosen)
     if not described.paths:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from memscan.records import Report
-from memscan.reports.names import hex_digits, inert
+from memscan.reports.names import hex_digits, inert_path
 from memscan.reports.text import verdict_lines
 
 
@@ -15,8 +15,8 @@ def render(report: Report) -> str:
     (finding,) = report.findings
     match = finding.matches[0]
     lines = [
-        f"A: {hex_digits(finding.hash, report.hash_bits)} {inert(finding.target)}",
-        f"B: {hex_digits(match.hash, report.hash_bits)} {inert(match.source)}",
+        f"A: {hex_digits(finding.hash, report.hash_bits)} {inert_path(finding.target)}",
+        f"B: {hex_digits(match.hash, report.hash_bits)} {inert_path(match.source)}",
         f"Distance: {match.distance}",
         *verdict_lines(finding.verdict, finding.reasons),
     ]

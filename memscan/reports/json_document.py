@@ -117,7 +117,7 @@ def volumes(report: Report) -> list[dict[str, Any]]:
 
 
 def warnings(report: Report) -> list[str]:
-    """What there is to know about sources that are hashes."""
+    """What to know about sources that are hashes and not images."""
     return list(map(inert, report.warnings))
 
 

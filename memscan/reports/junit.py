@@ -11,7 +11,7 @@ from xml.etree import ElementTree
 from memscan import verdicts
 from memscan.records import Finding, Level, Report
 from memscan.reports import Style
-from memscan.reports.names import inert
+from memscan.reports.names import inert, inert_path
 from memscan.reports.text import finding_lines
 from memscan.reports.unread import failure_line
 
@@ -57,7 +57,9 @@ def render(report: Report, style: Style) -> str:
 
 
 def _case(suite: ElementTree.Element, path: str) -> ElementTree.Element:
-    return ElementTree.SubElement(suite, "testcase", {"classname": "memscan", "name": inert(path)})
+    return ElementTree.SubElement(
+        suite, "testcase", {"classname": "memscan", "name": inert_path(path)}
+    )
 
 
 def _add_finding(suite: ElementTree.Element, finding: Finding, gate: Level) -> None:

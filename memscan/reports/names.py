@@ -1,4 +1,4 @@
-"""File names from strangers, made safe to show."""
+"""File names from strangers, made safe to show: here alone, paths become printable."""
 
 from __future__ import annotations
 
@@ -6,6 +6,9 @@ import base64
 import os
 from typing import Sequence
 from urllib.parse import quote
+
+from memscan.sources.stores import is_remote, shown
+from memscan.sources.uris import split_container
 
 _FORMULA_STARTS = ("=", "+", "-", "@")
 
@@ -19,14 +22,19 @@ def inert(text: str) -> str:
     return text if text.isprintable() else "".join(map(_inert_character, text))
 
 
+def inert_path(path: str) -> str:
+    """A path or a URL as :func:`inert` text, without passwords and queries."""
+    return inert(shown(path))
+
+
 def escaped_bytes(path: str) -> str:
     r"""The path with each byte that is not UTF-8 written as ``\\xff``; the rest stays as it is."""
-    return "".join(_byte_escape(c) if _is_escaped_byte(c) else c for c in path)
+    return "".join(_byte_escape(c) if _is_escaped_byte(c) else c for c in shown(path))
 
 
 def base64_bytes(path: str) -> str:
     """The path's bytes in the file system's encoding, as base64."""
-    return base64.b64encode(os.fsencode(path)).decode("ascii")
+    return base64.b64encode(os.fsencode(shown(path))).decode("ascii")
 
 
 def base64_unless_utf8(path: str) -> str | None:
@@ -56,12 +64,18 @@ def table_cell(text: str) -> str:
 
 def path_cells(column: str, path: str) -> dict[str, str]:
     """A path as a table holds it: in its column and, where that changed it, in base64 as well."""
-    cell = table_cell(path)
-    return {column: cell, f"{column}_base64": "" if cell == path else base64_bytes(path)}
+    cell = table_cell(shown(path))
+    return {column: cell, f"{column}_base64": "" if cell == shown(path) else base64_bytes(path)}
 
 
 def file_uri(path: str) -> str | None:
-    """The absolute ``file:`` URI of the path's bytes, in ASCII; None if they cannot be a path."""
+    """The absolute ``file:`` URI of the path's bytes, in ASCII; None if they cannot be a path.
+
+    That of the container for an image in one, and None for what is on a store.
+    """
+    path = split_container(path)[1]
+    if is_remote(path):
+        return None
     try:
         absolute = os.fsencode(os.path.abspath(path).replace(os.sep, "/"))
     except ValueError:  # a lone surrogate, or a null byte where the system objects to it

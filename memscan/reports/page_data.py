@@ -13,7 +13,7 @@ from typing import Any, Iterable, Iterator, NamedTuple, Sequence
 from memscan import decode
 from memscan.records import CopiedSource, Finding, Match, Reason, Report
 from memscan.reports import wording
-from memscan.reports.names import file_uri, inert
+from memscan.reports.names import file_uri, inert_path
 from memscan.reports.thumbnails import FORMAT, Drawing, Thumbnail, thumbnails
 
 MAX_PAIRS = 1500
@@ -42,7 +42,8 @@ def page_data(report: Report) -> PageData:
     """Everything that the page's script shows. Reads the image files."""
     findings = by_evidence(report.findings)
     with_pictures = _with_pictures(findings)
-    files = _Files(_drawings(report, findings, with_pictures), _max_pixels(report))
+    drawings = _drawings(report, findings, with_pictures)
+    files = _Files(drawings, _max_pixels(report), report.remote_places)
     order = {finding.target: position for position, finding in enumerate(findings)}
     document = {
         "findings": [
@@ -104,11 +105,13 @@ class _Files:
     ``picture`` is its position in ``pictures``, -1 if it could not be read, None if none is due.
     """
 
-    def __init__(self, drawings: Sequence[Drawing], max_pixels: int) -> None:
+    def __init__(
+        self, drawings: Sequence[Drawing], max_pixels: int, remote_places: frozenset[str]
+    ) -> None:
         self.rows: list[tuple[str, str | None, int | None]] = []
         self.pictures: list[Thumbnail] = []
         self._numbers: dict[Drawing, int] = {}
-        for drawing, picture in zip(drawings, thumbnails(drawings, max_pixels)):
+        for drawing, picture in zip(drawings, thumbnails(drawings, max_pixels, remote_places)):
             self._add(drawing, -1 if picture is None else len(self.pictures))
             if picture is not None:
                 self.pictures.append(picture)
@@ -122,7 +125,7 @@ class _Files:
 
     def _add(self, drawing: Drawing, picture: int | None) -> None:
         self._numbers[drawing] = len(self.rows)
-        self.rows.append((inert(drawing.path), file_uri(drawing.path), picture))
+        self.rows.append((inert_path(drawing.path), file_uri(drawing.path), picture))
 
 
 def _finding(finding: Finding, pictured: bool, files: _Files) -> dict[str, Any]:

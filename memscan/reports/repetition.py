@@ -7,6 +7,7 @@ from typing import Iterator
 
 from memscan import decode, encoders
 from memscan.records import Report
+from memscan.sources.stores import shown
 
 MAX_WORDS = 200
 """Of a command line that is worth showing."""
@@ -14,7 +15,7 @@ MAX_WORDS = 200
 
 def command(report: Report) -> str | None:
     """The command line of the scan; None if it is long or a name cannot be typed as it is shown."""
-    words = list(_words(report))
+    words = list(map(shown, _words(report)))
     typable = len(words) <= MAX_WORDS and all(word.isprintable() for word in words)
     return shlex.join(words) if typable else None
 

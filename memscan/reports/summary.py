@@ -6,7 +6,7 @@ from typing import Iterator
 
 from memscan.records import CopiedSource, Holdout, Reason, Report, Verdict
 from memscan.reports import wording
-from memscan.reports.names import inert
+from memscan.reports.names import inert_path
 
 RULE = "-" * 40
 LISTED = 10
@@ -67,7 +67,7 @@ def _holdout(holdout: Holdout, total: int) -> Iterator[str]:
 def _copied(item: CopiedSource) -> str:
     often = f" (its hash stands {item.same_hash:,} times in the source)"
     targets = _number(len(item.targets), "target")
-    return f"    {targets}: {inert(item.source)}{often if item.same_hash > 1 else ''}"
+    return f"    {targets}: {inert_path(item.source)}{often if item.same_hash > 1 else ''}"
 
 
 def _number(count: int, noun: str) -> str:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from memscan.errors import InputError
-from memscan.reports.names import file_uri, inert
+from memscan.reports.names import file_uri, inert, inert_path
 from memscan.reports.wording import expected, number
 
 if TYPE_CHECKING:
@@ -35,7 +35,9 @@ def environment() -> jinja2.Environment:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    made.filters.update(inert=inert, uri=file_uri, number=number, expected=expected)
+    made.filters.update(
+        inert=inert, path=inert_path, uri=file_uri, number=number, expected=expected
+    )
     return made
 
 

@@ -9,8 +9,9 @@ from typing import Iterator, Sequence
 from memscan import views
 from memscan.records import Chance, Finding, Match, Reason, Report, Verdict, View
 from memscan.reports import Style, summary
-from memscan.reports.names import inert
+from memscan.reports.names import inert, inert_path
 from memscan.reports.unread import failure_line, unread_lines
+from memscan.sources.stores import shown
 
 RULE = "-" * 40
 
@@ -43,18 +44,18 @@ def finding_lines(finding: Finding, verbose: bool) -> Iterator[str]:
     """One finding; ``verbose`` adds its chance level."""
     closest = finding.matches[0]
     yield "Closest Match Found:"
-    yield f"File: {inert(closest.source)}"
+    yield f"File: {inert_path(closest.source)}"
     yield f"Distance: {closest.distance}"
     if closest.view != View():
         yield f"View: {closest.view.name}"
     for rank, match in enumerate(finding.matches[1:], start=2):
-        yield f"{rank}. File: {inert(match.source)} Distance: {match.distance}{_seen(match)}"
+        yield f"{rank}. File: {inert_path(match.source)} Distance: {match.distance}{_seen(match)}"
     yield from verdict_lines(finding.verdict, finding.reasons)
     if finding.accepted:
         yield "Accepted: by the baseline"
     for hint in finding.hints:
         yield (
-            f"Note: {hint.view.name}, the target matches {inert(hint.source)} at distance "
+            f"Note: {hint.view.name}, the target matches {inert_path(hint.source)} at distance "
             f"{hint.distance} (--views {views.level_of(hint.view.target)} counts this)"
         )
     if verbose:
@@ -68,17 +69,17 @@ def finding_lines(finding: Finding, verbose: bool) -> Iterator[str]:
 def _lines(report: Report, verbose: bool) -> Iterator[str]:
     yield "Scanning source directory..."
     for source in report.sources:
-        yield f"[+] Found {source.found} images in {inert(source.path)}"
+        yield f"[+] Found {source.found} images in {inert_path(source.path)}"
     yield from _volume_lines(report, verbose)
     yield from unread_lines(report.source_failures, verbose)
     if report.holdout is not None:
         for source in report.holdout.sources:
-            yield f"[+] Found {source.found} images held out in {inert(source.path)}"
+            yield f"[+] Found {source.found} images held out in {inert_path(source.path)}"
         yield from unread_lines(report.holdout.failures, verbose)
     for finding in report.findings:
         name = finding.target
         yield ""
-        yield f"Analyzing target: {inert(os.path.basename(name) if report.single_file else name)}"
+        yield f"Analyzing target: {_title(name, report.single_file is not None)}"
         yield RULE
         yield from finding_lines(finding, verbose)
     if report.target_failures:
@@ -91,11 +92,15 @@ def _lines(report: Report, verbose: bool) -> Iterator[str]:
         yield from summary.lines(report)
 
 
+def _title(path: str, is_only: bool) -> str:
+    return inert(os.path.basename(shown(path))) if is_only else inert_path(path)
+
+
 def _volume_lines(report: Report, verbose: bool) -> Iterator[str]:
     """How values of medical volumes became grey levels: each in its own line, or by frequency."""
     if verbose:
         for volume in report.volumes:
-            yield f"[+] Grey levels of {inert(volume.path)}: {inert(volume.mapping)}"
+            yield f"[+] Grey levels of {inert_path(volume.path)}: {inert(volume.mapping)}"
     elif report.volumes:
         counts = collections.Counter(volume.mapping for volume in report.volumes)
         ways = ", ".join(f"{inert(way)} ({count})" for way, count in counts.most_common(3))

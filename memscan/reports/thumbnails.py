@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
-from typing import Iterable, Iterator, NamedTuple, Sequence
+from typing import Collection, Iterable, Iterator, NamedTuple, Sequence
 
 from PIL import Image, features
 
@@ -40,19 +40,28 @@ class Drawing(NamedTuple):
     view: str = "full"
 
 
-def thumbnails(drawings: Sequence[Drawing], max_pixels: int) -> Iterator[Thumbnail | None]:
-    """The thumbnail of each drawing in order; None for an image that cannot be shown."""
+def thumbnails(
+    drawings: Sequence[Drawing], max_pixels: int, remote_places: Collection[str] = ()
+) -> Iterator[Thumbnail | None]:
+    """The thumbnail of each drawing in order; None for an image that cannot be shown.
+
+    Of stores, only the URLs ``remote_places`` of images and containers are asked.
+    """
 
     def reduce_some(some: Iterable[Drawing]) -> list[Thumbnail | None]:
-        return [_thumbnail(drawing, max_pixels) for drawing in some]
+        return [_thumbnail(drawing, max_pixels, remote_places) for drawing in some]
 
     with decode.pixel_limit(max_pixels):
         yield from engines.map_chunks(reduce_some, drawings)
 
 
-def _thumbnail(drawing: Drawing, max_pixels: int) -> Thumbnail | None:
+def _thumbnail(
+    drawing: Drawing, max_pixels: int, remote_places: Collection[str]
+) -> Thumbnail | None:
     try:
-        image = opening.open_any(drawing.path, max_pixels, fast=True, colour=True).image
+        image = opening.open_any(
+            drawing.path, max_pixels, fast=True, colour=True, remote_places=remote_places
+        ).image
         small = _reduced(views.draw(image, drawing.view))
         data = _encode(small)
     except (ImageError, OSError, ValueError, MemoryError):  # Pillow's for modes and sizes, too

@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import Iterator, Sequence
 
 from memscan.records import Failure
-from memscan.reports.names import inert
+from memscan.reports.names import inert, inert_path
 
 
 def failure_line(failure: Failure) -> str:
     """Which path failed and why, in one line."""
-    return f"{inert(failure.path)}: {inert(failure.message)}"
+    return f"{inert_path(failure.path)}: {inert(failure.message)}"
 
 
 def unread_lines(failures: Sequence[Failure], verbose: bool) -> Iterator[str]:

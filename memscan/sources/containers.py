@@ -67,6 +67,7 @@ def read_members(path: str, limits: Limits = DEFAULT_LIMITS) -> Iterator[Member]
     seen = Seen()
     try:
         with open_container(path) as file:
+            _check_seekable(kind, file)
             for name, content in _READERS[kind].members(path, file, limits, seen):
                 uri = join_uri(kind, name, path)
                 yield Member(uri, _as_failure(uri, content))
@@ -97,6 +98,7 @@ def read_some(
         message = "the container has no such member"
         try:
             with open_container(container) as file:
+                _check_seekable(kind, file)
                 for name, content in _READERS[kind].find(container, file, list(by_name), limits):
                     uri = by_name.pop(name)
                     yield uri, _as_failure(uri, content)
@@ -115,6 +117,11 @@ def read_one(uri: str, limits: Limits = DEFAULT_LIMITS) -> bytes:
     if isinstance(content, Failure):
         raise ReadError(content.message)
     return content
+
+
+def _check_seekable(kind: str, file: BinaryIO) -> None:
+    if kind != "tar" and not file.seekable():
+        raise ReadError("the server sends this file only from its beginning, which will do for tar")
 
 
 def _as_failure(uri: str, content: bytes | Problem) -> bytes | Failure:

@@ -7,7 +7,7 @@ import fnmatch
 import functools
 import os
 from dataclasses import dataclass
-from typing import Callable, Iterator, NamedTuple, Sequence
+from typing import Callable, Iterable, Iterator, NamedTuple, Sequence
 
 from memscan.decode import SUFFIXES, looks_like_image, open_regular
 from memscan.errors import InputError, ReadError
@@ -21,7 +21,7 @@ class Listing:
 
     ``linked`` holds those of ``paths`` whose last component is a symbolic link. ``containers`` are
     files that hold images, ``remote`` image files on a store, both in bytewise order; ``tables``
-    hold hashes of images.
+    hold hashes of images. ``linked`` may name containers and tables as well.
     """
 
     root: str
@@ -79,9 +79,10 @@ def find_images(root: str, selection: Selection) -> Listing:
     if not os.path.isdir(root):
         if not os.path.lexists(root):
             raise InputError(f"{root}: there is no such file or directory")
+        linked = frozenset([root] if os.path.islink(root) else [])
         if uris.is_container(root) or _is_unnamed_volume(root):
-            return Listing(root, (), containers=(root,))
-        return Listing(root, (root,), linked=frozenset([root] if os.path.islink(root) else []))
+            return Listing(root, (), linked=linked, containers=(root,))
+        return Listing(root, (root,), linked=linked)
     walk = _Walk(root, selection)
     walk.run()
     if walk.failures and walk.failures[0].path == root:
@@ -105,32 +106,48 @@ def count_once(listings: Sequence[Listing]) -> list[Listing]:
         return list(listings)
     identify = _identifier()
     seen: set[str] = set()
-    kept: list[Listing] = []
-    for listing in listings:
-        paths = []
-        for path in listing.paths:
-            identity = identify(path, path in listing.linked)
+
+    def new(paths: Iterable[str], linked: frozenset[str]) -> Iterator[str]:
+        for path in paths:
+            identity = identify(path, path in linked)
             if identity not in seen:
                 seen.add(identity)
-                paths.append(path)
-        kept.append(dataclasses.replace(listing, paths=tuple(paths)))
+                yield path
+
+    kept: list[Listing] = []
+    for listing in listings:
+        urls = set(new((entry.url for entry in listing.remote), listing.linked))
+        kept.append(
+            dataclasses.replace(
+                listing,
+                paths=tuple(new(listing.paths, listing.linked)),
+                containers=tuple(new(listing.containers, listing.linked)),
+                remote=tuple(entry for entry in listing.remote if entry.url in urls),
+                tables=tuple(new(listing.tables, listing.linked)),
+            )
+        )
     return kept
 
 
 def same_files(wanted: Sequence[str], listings: Sequence[Listing]) -> dict[str, str]:
-    """Of the paths ``wanted``, those that name a listed file: a mapping to its listed path."""
+    """Of the paths ``wanted``, those that name a listed file: a mapping to its listed path.
+
+    The URI of an image in a listed container is mapped to its URI there.
+    """
     identify = _identifier()
-    by_identity: dict[str, list[str]] = {}
-    for path in wanted:
-        by_identity.setdefault(identify(path, os.path.islink(path)), []).append(path)
+    by_identity: dict[str, list[tuple[str, str]]] = {}
+    for name in wanted:
+        head, path = uris.split_container(name)
+        by_identity.setdefault(identify(path, os.path.islink(path)), []).append((name, head))
     names = {os.path.basename(identity) for identity in by_identity}
     found: dict[str, str] = {}
     for listing in listings:
-        for path in listing.paths:
+        urls = (entry.url for entry in listing.remote)
+        for path in (*listing.paths, *listing.containers, *urls):
             is_link = path in listing.linked
             if is_link or os.path.basename(path) in names:
-                for match in by_identity.get(identify(path, is_link), ()):
-                    found.setdefault(match, path)
+                for name, head in by_identity.get(identify(path, is_link), ()):
+                    found.setdefault(name, head + path)
     return found
 
 
@@ -208,6 +225,8 @@ class _Walk:
                 self.linked.append(path)
         elif path.lower().endswith(uris.VOLUME_SUFFIXES) or _is_unnamed_volume(path):
             self.volumes.append(path)
+            if entry.is_symlink():
+                self.linked.append(path)
 
 
 def _is_unnamed_volume(path: str) -> bool:

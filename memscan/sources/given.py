@@ -53,7 +53,8 @@ def list_images(
     for named in lists:
         listing = _listed(named, selection)
         if listing.is_empty:
-            why = "".join(f" (first {one.path}: {one.message})" for one in listing.failures[:1])
+            first = listing.failures[:1]
+            why = "".join(f" (first {stores.shown(one.path)}: {one.message})" for one in first)
             raise InputError(f"{named.root}: none of its paths has images{why}")
         listings.append(listing)
     return count_once(listings)
@@ -64,6 +65,16 @@ def require_images(listings: Sequence[Listing], what: str) -> None:
     for listing in listings:
         for table in listing.tables:
             raise InputError(f"{table}: {what} needs images, and this holds hashes")
+
+
+def require_files(listings: Sequence[Listing], what: str) -> None:
+    """Raise InputError where ``what``, which reads image files, was given anything else."""
+    for listing in listings:
+        for place in _elsewhere(listing):
+            raise InputError(
+                f"{stores.shown(place)}: {what} reads image files, not archives, volumes, tables "
+                "or stores"
+            )
 
 
 class Named(NamedTuple):
@@ -82,18 +93,21 @@ def _found(path: str, selection: Selection) -> Listing:
 def _at(path: str, selection: Selection) -> Listing:
     if not stores.is_remote(path):
         if _holds_hashes(path, selection):
-            return Listing(path, (), tables=(path,))
+            linked = frozenset([path] if os.path.islink(path) else [])
+            return Listing(path, (), linked=linked, tables=(path,))
         return find_images(path, selection)
     if uris.is_container(path):
         return Listing(path, (), containers=(path,))
     from memscan.sources import remote  # much code for what few scans need
 
-    images = []
+    images, volumes = [], []
     for entry in remote.find_remote(path, selection):
-        name = entry.url.rpartition("/")[2]
-        if os.path.splitext(name)[1].lower() in SUFFIXES or entry.url == path:
+        name = entry.url.rpartition("/")[2].lower()
+        if os.path.splitext(name)[1] in SUFFIXES or entry.url == path:
             images.append(entry)
-    return Listing(path, (), remote=tuple(images))
+        elif name.endswith(uris.VOLUME_SUFFIXES):
+            volumes.append(entry.url)
+    return Listing(path, (), containers=tuple(volumes), remote=tuple(images))
 
 
 def _holds_hashes(path: str, selection: Selection) -> bool:
@@ -112,9 +126,11 @@ def _listed(named: Named, selection: Selection) -> Listing:
     for path in named.paths:
         try:
             found.append(_at(stores.local_path(path), selection))
+            if found[-1].is_empty:
+                raise InputError(_no_images(path, selection))
         except InputError as error:
-            sentence = str(error)
-            message = sentence[len(path) + 2 :] if sentence.startswith(f"{path}: ") else sentence
+            sentence, prefix = str(error), f"{stores.shown(path)}: "
+            message = sentence[len(prefix) :] if sentence.startswith(prefix) else sentence
             failures.append(Failure(path, Stage.READ, message))
     joined = _joined(named.root, found)
     return dataclasses.replace(joined, failures=joined.failures + tuple(failures))
@@ -169,14 +185,22 @@ def require_readable(
             lost = [*listing.paths, *_elsewhere(listing)]
             first = next((failed[path] for path in lost if path in failed), None)
             first = first or next((count.failures[0] for count in others if count.failures), None)
+            root = stores.shown(listing.root)
             if first is None:
-                raise InputError(f"{listing.root}: no images in it")
+                raise InputError(f"{root}: no images in it")
             if first.path == listing.root:
-                raise InputError(f"{first.path}: {first.message}")
+                raise InputError(f"{root}: {first.message}")
             raise InputError(
-                f"{listing.root}: none of the {found} images here can be read "
-                f"(first {first.path}: {first.message})"
+                f"{root}: none of the {found} images here can be read "
+                f"(first {stores.shown(first.path)}: {first.message})"
             )
+
+
+def require_found(listings: Sequence[Listing], counts: Mapping[str, Count]) -> None:
+    """Raise InputError for a path whose containers hold nothing that could be an image."""
+    for listing in listings:
+        if not listing.is_empty and not found_in(listing, counts):
+            raise InputError(f"{stores.shown(listing.root)}: no images in it")
 
 
 class Count(NamedTuple):

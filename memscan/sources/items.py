@@ -7,14 +7,14 @@ an image, what comes out is an :class:`Item`, and :func:`decoded` makes an image
 from __future__ import annotations
 
 import os
-from typing import Iterator, NamedTuple, Sequence, Union
+from typing import Collection, Iterator, NamedTuple, Sequence, Union
 
 from PIL import Image
 
 from memscan import decode
 from memscan.errors import ImageError, ReadError
 from memscan.records import Failure, Stage
-from memscan.sources import containers, medical, remote, stores, volumes
+from memscan.sources import containers, medical, remote, stores, uris, volumes
 from memscan.sources.directories import Entry
 from memscan.sources.members import DEFAULT_LIMITS, open_container
 from memscan.stamps import Stamp, settled
@@ -95,10 +95,17 @@ def stamp_of_identity(identity: str) -> Stamp:
     return Stamp(0, int(identity[:15], 16), int(identity[15:30], 16), int(identity[30:], 16))
 
 
-def read_one(uri: str) -> Item | None:
-    """The image behind a URI; None for the path of a file. Raises ReadError and DecodeError."""
+def read_one(uri: str, remote_places: Collection[str] = ()) -> Item | None:
+    """The image behind a URI; None for the path of a file. Raises ReadError and DecodeError.
+
+    Of stores, only the URLs ``remote_places`` of images and containers are asked: a name can come
+    from a table of hashes that a stranger made.
+    """
     if "://" not in uri or os.path.lexists(uri):
         return None
+    _, place = uris.split_container(uri)
+    if stores.is_remote(place) and place not in remote_places:
+        raise ReadError("this scan did not read it, so it is not asked for")
     if containers.split_uri(uri) is not None:
         return Item(uri, containers.read_one(uri))
     name = medical.parse(uri)

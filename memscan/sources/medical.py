@@ -17,7 +17,7 @@ from PIL import Image
 from memscan.errors import DecodeError, ImageError, ReadError
 from memscan.records import Failure, Stage
 from memscan.sources import dicom, nifti
-from memscan.sources.uris import DICOM_MARK, DICOM_MARK_AT
+from memscan.sources.uris import DICOM_MARK, DICOM_MARK_AT, file_name
 from memscan.sources.volumes import Limits, Plane
 
 HEAD_BYTES = DICOM_MARK_AT + len(DICOM_MARK)
@@ -64,7 +64,7 @@ def kind_of(name: str, head: bytes = b"") -> Kind | None:
 
     Without a suffix, its first HEAD_BYTES bytes are asked for the mark of DICOM.
     """
-    base = os.path.basename(name).lower()
+    base = file_name(name).lower()
     if base.endswith((".nii", ".nii.gz")):
         return Kind.NIFTI
     if base.endswith((".dcm", ".dicom")):

@@ -24,6 +24,7 @@ PACKAGES = {
 """The schemes that are served, and the package that each of them needs besides fsspec."""
 
 _LOCAL = "file://"
+_WEB = ("http", "https")
 
 _SENTENCES = {
     "NoCredentialsError": "no credentials were found (a public bucket may be read anonymously)",
@@ -71,8 +72,14 @@ def local_path(path: str) -> str:
 
 
 def shown(url: str) -> str:
-    """The URL without what may be secret: a password, and the query that signs a web address."""
-    if _scheme(url) not in ("http", "https"):
+    """The URL without what may be secret: a password, and the query that signs a web address.
+
+    Any other path is returned as it is, and so is what names an image in a container at the URL.
+    """
+    before, mark, last = url.rpartition("::")  # of a container, with an image in it
+    if mark and _scheme(last) in _WEB:
+        return before + mark + shown(last)
+    if _scheme(url) not in _WEB:
         return url
     address = url.partition("#")[0].partition("?")[0]
     scheme, _, rest = address.partition("://")

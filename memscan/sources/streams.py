@@ -6,7 +6,7 @@ import gzip
 import io
 import os
 import zlib
-from typing import Any, BinaryIO, Iterator
+from typing import Any, BinaryIO, Iterator, cast
 
 from memscan.errors import InputError, ReadError
 from memscan.sources.members import CHUNK, Limits
@@ -19,15 +19,23 @@ class Stream:
 
     Whether the file is compressed is told by its first bytes, not by its name. What comes out of
     a compressed file is limited while it is read; its checksum is verified when its end is reached.
+    ``is_forward_only`` where it is compressed, or a server sends it only from its beginning.
     """
 
     def __init__(self, file: BinaryIO, limits: Limits) -> None:
-        """Begin at the front of a seekable file. Raises InputError if zstandard is missing."""
+        """Begin at the front of a file that can be sought in, or is buffered.
+
+        Raises InputError if zstandard is missing.
+        """
         self._packed = file
         self._limits = limits
-        mark = file.read(len(_ZSTANDARD))
-        self.size = file.seek(0, os.SEEK_END)
-        file.seek(0)
+        self.is_forward_only = not file.seekable()
+        if self.is_forward_only:
+            mark = cast(io.BufferedReader, file).peek(len(_ZSTANDARD))[: len(_ZSTANDARD)]
+        else:
+            mark = file.read(len(_ZSTANDARD))
+            self.size = file.seek(0, os.SEEK_END)
+            file.seek(0)
         self.is_compressed = True
         self._errors: tuple[type[Exception], ...] = (OSError,)
         self._file: BinaryIO = file
@@ -43,6 +51,7 @@ class Stream:
             self._errors = (OSError, zstandard.ZstdError)
         else:
             self.is_compressed = False
+        self.is_forward_only |= self.is_compressed
         self.position = 0
 
     def read(self, size: int) -> bytes:
@@ -66,11 +75,11 @@ class Stream:
             yield data
 
     def go_to(self, position: int) -> None:
-        """Pass over what lies before ``position``; back only where nothing is compressed.
+        """Pass over what lies before ``position``; back only where the stream is not forward-only.
 
         Raises ReadError if the file ends before.
         """
-        if self.is_compressed:
+        if self.is_forward_only:
             for _ in self.chunks(position - self.position):
                 pass
         elif position > self.size:

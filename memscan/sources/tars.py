@@ -77,7 +77,7 @@ def find(path: str, file: BinaryIO, names: Collection[str], limits: Limits) -> I
     headers serves many calls; a compressed one is unpacked up to the last of the names.
     """
     stream = Stream(file, limits)
-    if stream.is_compressed:
+    if stream.is_forward_only:
         yield from _find_in_passing(stream, set(names), limits)
         return
     positions = positions_of(path, lambda: _scan(stream, limits))

@@ -36,6 +36,8 @@ DICOM_MARK, DICOM_MARK_AT = b"DICM", 128
 """The bytes that tell a DICOM file, whatever its name, and the offset at which they stand."""
 
 _URI = re.compile("(tar|zip|parquet)://(.*?)::(.+)", re.DOTALL)
+_HEAD = re.compile("(?:tar|zip|parquet|dicom|nifti)://.*?::(?=.)", re.DOTALL)
+_WEB = ("http://", "https://")
 _TO_ESCAPE = re.compile("(?<=:):|:$(?!\n)|%(?=3A|25)")
 _ESCAPED = re.compile("%(3A|25)")
 
@@ -52,7 +54,7 @@ def kind_of(path: str) -> str | None:
 
     The file is not looked at.
     """
-    name = os.path.basename(path).lower()
+    name = file_name(path).lower()
     for suffix, kind in SUFFIXES.items():
         if name.endswith(suffix):
             return kind
@@ -61,7 +63,25 @@ def kind_of(path: str) -> str | None:
 
 def is_container(path: str) -> bool:
     """Whether the name is that of an archive, a Parquet file or a medical volume."""
-    return kind_of(path) is not None or path.lower().endswith(VOLUME_SUFFIXES)
+    return kind_of(path) is not None or file_name(path).lower().endswith(VOLUME_SUFFIXES)
+
+
+def file_name(path: str) -> str:
+    """The last part of a path; of a web address, without what follows its path."""
+    if path.lower().startswith(_WEB):
+        path = path.partition("#")[0].partition("?")[0]
+    return os.path.basename(path)
+
+
+def split_container(uri: str) -> tuple[str, str]:
+    """A URI of an image in a container as what precedes the container, and the container.
+
+    Any other string is returned behind an empty one.
+    """
+    found = _HEAD.match(uri) if "://" in uri else None
+    if found is None or os.path.lexists(uri):
+        return "", uri
+    return found[0], uri[found.end() :]
 
 
 def join_uri(kind: str, member: str, container: str) -> str:

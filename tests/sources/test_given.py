@@ -7,12 +7,17 @@ import pytest
 
 from memscan.errors import InputError
 from memscan.records import Failure, Stage
-from memscan.sources.directories import Listing, Selection
+from memscan.sources.directories import Entry, Listing, Selection
 from memscan.sources.given import (
+    Count,
+    Named,
     as_paths,
     as_patterns,
     in_bytewise_order,
     list_images,
+    require_files,
+    require_found,
+    require_images,
     require_readable,
     unlisted,
 )
@@ -57,3 +62,39 @@ def test_a_path_with_one_readable_image_will_do() -> None:
         require_readable([listing], [broken, Failure("a/2", Stage.READ, "gone")])
     with pytest.raises(InputError, match=r"^a/1: broken$"):
         require_readable([listing, Listing("a/1", ("a/1",))], [broken])
+
+
+def test_containers_and_tables_count_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("a.tar").write_bytes(b"")
+    Path("a.csv").write_bytes(b"")
+    one, two, three = list_images(["a.tar", "./a.tar", "a.csv"], Selection(), "source")
+    assert (one.containers, two.containers, two.is_empty) == (("a.tar",), (), True)
+    assert three.tables == ("a.csv",)
+    (joined,) = list_images([], Selection(), "source", [Named("list", ["a.csv", "./a.csv"])])
+    assert joined.tables == ("./a.csv",) or joined.tables == ("a.csv",)
+
+
+def test_what_a_listing_must_hold() -> None:
+    counts = {"a.tar": Count(0, 0), "b.tar": Count(2, 0)}
+    first, second = (
+        Listing("a.tar", (), containers=("a.tar",)),
+        Listing("b", (), containers=("b.tar",)),
+    )
+    require_found([second, Listing("empty by counting once", ())], counts)
+    with pytest.raises(InputError, match=r"^a\.tar: no images in it$"):
+        require_found([second, first], counts)
+    require_files([Listing("a", ("a/1.png",))], "evaluate")
+    for place in ({"containers": ("x",)}, {"tables": ("x",)}, {"remote": (Entry("x", 0, None),)}):
+        with pytest.raises(InputError, match=r"^x: evaluate reads image files"):
+            require_files([Listing("x", (), **place)], "evaluate")
+    with pytest.raises(InputError, match=r"^x: a target needs images"):
+        require_images([Listing("x", (), tables=("x",))], "a target")
+
+
+def test_secrets_of_urls_are_not_told() -> None:
+    url = "https://user:secret@host/a.png?sig=secret"
+    failure = Failure(url, Stage.READ, "gone")
+    listing = Listing(url, (), remote=(Entry(url, None, None),))
+    with pytest.raises(InputError, match=r"^https://host/a.png: gone$"):
+        require_readable([listing], [failure], {url: Count(1, 0, (failure,))})

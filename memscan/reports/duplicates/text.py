@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Iterator
 
 from memscan.groups import DuplicateGroup, DuplicateReport
-from memscan.reports.names import inert
+from memscan.reports.names import inert_path
 from memscan.reports.text import RULE
 from memscan.reports.unread import unread_lines
 
@@ -18,7 +18,7 @@ def render(report: DuplicateReport, verbose: bool) -> str:
 def _lines(report: DuplicateReport, verbose: bool) -> Iterator[str]:
     yield f"Looking for near-duplicates (distance {report.threshold} or less)..."
     for source in report.sources:
-        yield f"[+] Found {source.found} images in {inert(source.path)}"
+        yield f"[+] Found {source.found} images in {inert_path(source.path)}"
     yield from unread_lines(report.failures, verbose)
     yield from _left_out(report, verbose)
     for number, group in enumerate(report.groups, start=1):
@@ -45,10 +45,10 @@ def _left_out(report: DuplicateReport, verbose: bool) -> Iterator[str]:
         hint = ":" if verbose else " (--verbose lists them)"
         yield f"[!] Left out {len(report.low_information)} low-information images{hint}"
         if verbose:
-            yield from (f"    {inert(path)}" for path in report.low_information)
+            yield from (f"    {inert_path(path)}" for path in report.low_information)
 
 
 def _block(group: DuplicateGroup) -> Iterator[str]:
     width = len(f"{group.largest_distance}")
     for member in group.members:
-        yield f"Distance {member.distance:{width}}: {inert(member.path)}"
+        yield f"Distance {member.distance:{width}}: {inert_path(member.path)}"

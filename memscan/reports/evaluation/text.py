@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Iterator
 
 from memscan.reports.evaluation import Style, wording
-from memscan.reports.names import inert
+from memscan.reports.names import inert_path
 from memscan.reports.unread import unread_lines
 from memscan.scorecard import DetectorScores, Scorecard, Scores, Times
 
@@ -21,7 +21,7 @@ def _lines(card: Scorecard, verbose: bool) -> Iterator[str]:
     names = ", ".join(detector.name for detector in card.detectors)
     yield f"Evaluating {names} on {wording.BASES[card.basis]}..."
     for source in card.sources:
-        yield f"[+] Found {source.found} images in {inert(source.path)}"
+        yield f"[+] Found {source.found} images in {inert_path(source.path)}"
     yield from unread_lines(card.failures, verbose)
     if card.ignored:
         yield f"[+] Left out {card.ignored} images, as asked"
