@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from memscan.baseline import Accepted, Baseline
     from memscan.cache import Cache
-    from memscan.detection import detect, hash_image
+    from memscan.detection import detect
     from memscan.duplication import duplicates
     from memscan.errors import (
         DecodeError,
@@ -27,25 +27,20 @@ if TYPE_CHECKING:
     )
     from memscan.groups import DuplicateGroup, DuplicateReport, Member
     from memscan.indexing import Indexed, index
+    from memscan.recipe import hash_image
     from memscan.records import (
         Basis,
         Chance,
-        CopiedSource,
-        CurvePoint,
         Failure,
         Finding,
-        Holdout,
         Match,
-        Options,
         Reason,
-        Report,
-        Source,
         Stage,
         Thresholds,
         Verdict,
         View,
-        Volume,
     )
+    from memscan.report import CopiedSource, CurvePoint, Holdout, Options, Report, Source, Volume
 
 __version__ = "0.1.0"
 
@@ -88,6 +83,9 @@ __all__ = [
 ]
 
 _ROOMS = {
+    **dict.fromkeys(
+        ("CopiedSource", "CurvePoint", "Holdout", "Options", "Report", "Source", "Volume"), "report"
+    ),
     "Accepted": "baseline",
     "Baseline": "baseline",
     "Cache": "cache",
@@ -97,7 +95,7 @@ _ROOMS = {
     "Member": "groups",
     "detect": "detection",
     "duplicates": "duplication",
-    "hash_image": "detection",
+    "hash_image": "recipe",
     "index": "indexing",
 }
 

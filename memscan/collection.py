@@ -10,7 +10,8 @@ import numpy as np
 from memscan import hashed, views
 from memscan.encoders import PHASH, Encoder
 from memscan.intake import Held, Intake
-from memscan.records import Failure, Volume
+from memscan.records import Failure
+from memscan.report import Volume
 from memscan.sources.directories import Listing
 from memscan.sources.given import Count, in_bytewise_order
 from memscan.table import HashTable, joined

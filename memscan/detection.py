@@ -7,7 +7,6 @@ import os
 from typing import TYPE_CHECKING, Iterable, Sequence
 
 import numpy as np
-from PIL import Image
 
 from memscan import (
     __version__,
@@ -26,17 +25,9 @@ from memscan.errors import InputError
 from memscan.evidence import rates
 from memscan.intake import Intake
 from memscan.most_copied import most_copied
-from memscan.recipe import hash_decoded
-from memscan.records import (
-    Failure,
-    Finding,
-    Holdout,
-    Options,
-    Progress,
-    Report,
-    Thresholds,
-)
+from memscan.records import Failure, Finding, Progress, Thresholds
 from memscan.reference import Reference
+from memscan.report import Holdout, Options, Report
 from memscan.sources import stores
 from memscan.sources.directories import Listing, Selection, same_files
 from memscan.sources.given import (
@@ -247,20 +238,6 @@ def detect(
         warnings=reference.warnings,
         remote_places=remote_places,
     )
-
-
-def hash_image(image: AnyPath | Image.Image, *, max_pixels: int = decode.MAX_PIXELS) -> int:
-    """The 64-bit pHash of an image file or a Pillow image, as an int from 0 to 2**64 - 1.
-
-    ``f"{hash_image(image):016x}"`` is ``str(imagehash.phash(image))`` for 8-bit images. Raises
-    ReadError, DecodeError or HashError.
-    """
-    with decode.pixel_limit(max_pixels):
-        if isinstance(image, Image.Image):
-            decoded = decode.load(image, max_pixels)
-        else:
-            decoded = decode.open_image(os.fspath(image), max_pixels)
-        return hash_decoded([decoded])[0].words[0]
 
 
 def _engine(

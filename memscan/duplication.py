@@ -13,7 +13,8 @@ from memscan.collection import collect
 from memscan.errors import InputError
 from memscan.groups import DuplicateGroup, DuplicateReport, Member
 from memscan.intake import Intake
-from memscan.records import Progress, Source
+from memscan.records import Progress
+from memscan.report import Source
 from memscan.sources.directories import Selection
 from memscan.sources.given import (
     AnyPath,

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from memscan.records import Failure, Source
+from memscan.records import Failure
+from memscan.report import Source
 
 
 @dataclass(frozen=True)

@@ -13,16 +13,8 @@ from memscan.errors import InputError
 from memscan.evidence import chance
 from memscan.hamming import Positions
 from memscan.matching import Matches
-from memscan.records import (
-    Basis,
-    Chance,
-    CurvePoint,
-    Finding,
-    Match,
-    Reason,
-    Thresholds,
-    View,
-)
+from memscan.records import Basis, Chance, Finding, Match, Reason, Thresholds, View
+from memscan.report import CurvePoint
 from memscan.table import HashTable, as_integer, sampled
 
 GENERIC_COUNT, GENERIC_SHARE = 10, 1e-4

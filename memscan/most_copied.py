@@ -7,7 +7,8 @@ from typing import Sequence
 
 import numpy as np
 
-from memscan.records import CopiedSource, Finding
+from memscan.records import Finding
+from memscan.report import CopiedSource
 from memscan.table import HashTable, as_integer, as_keys
 
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING, Any, Iterable, NamedTuple, Optional, Sequence, Tuple, Union
+
+from PIL import Image
 
 from memscan import decode, views
 from memscan.encoders import KNOWN, PHASH, Encoder
@@ -61,6 +64,22 @@ def hash_decoded(
 ) -> list[HashedImage]:
     """Hash some decoded images at once. Raises HashError."""
     return encoder.finish([encoder.prepare(image, view_set) for image in images], view_set)
+
+
+def hash_image(
+    image: str | os.PathLike[str] | Image.Image, *, max_pixels: int = decode.MAX_PIXELS
+) -> int:
+    """The 64-bit pHash of an image file or a Pillow image, as an int from 0 to 2**64 - 1.
+
+    ``f"{hash_image(image):016x}"`` is ``str(imagehash.phash(image))`` for 8-bit images. Raises
+    ReadError, DecodeError or HashError.
+    """
+    with decode.pixel_limit(max_pixels):
+        if isinstance(image, Image.Image):
+            decoded = decode.load(image, max_pixels)
+        else:
+            decoded = decode.open_image(os.fspath(image), max_pixels)
+        return hash_decoded([decoded])[0].words[0]
 
 
 def hash_items(some: Iterable[Item], recipe: Recipe) -> list[Named]:

@@ -12,7 +12,8 @@ from memscan import search
 from memscan.collection import collect
 from memscan.encoders import PHASH, Encoder
 from memscan.intake import Intake
-from memscan.records import Failure, Source, Volume
+from memscan.records import Failure
+from memscan.report import Source, Volume
 from memscan.sources.directories import Listing, same_files
 from memscan.sources.given import Count, found_in, require_readable, unlisted
 from memscan.table import HashTable

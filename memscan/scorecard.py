@@ -5,7 +5,8 @@ from __future__ import annotations
 import enum
 from dataclasses import dataclass, field
 
-from memscan.records import Failure, Source
+from memscan.records import Failure
+from memscan.report import Source
 
 
 class Basis(enum.Enum):

@@ -20,7 +20,7 @@ from memscan.sources.stores import shown
 
 if TYPE_CHECKING:
     from memscan.baseline import Baseline
-    from memscan.records import Report
+    from memscan.report import Report
 
 _VIEWS = ("plain", "training", "thorough")
 _LEVELS = ("identical", "near-duplicate", "review")

@@ -18,7 +18,8 @@ from memscan.evaluation.detectors import Detector, Rows
 from memscan.evaluation.edits import AS_IS, Edit
 from memscan.evaluation.metrics import Trials
 from memscan.evaluation.trials import Clock, misses, squares
-from memscan.records import Failure, Progress, Source
+from memscan.records import Failure, Progress
+from memscan.report import Source
 from memscan.scorecard import Basis, DetectorScores, Scorecard, Times
 from memscan.sources.directories import Selection
 from memscan.sources.given import (

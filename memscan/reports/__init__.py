@@ -10,7 +10,8 @@ import importlib
 from dataclasses import dataclass
 from types import ModuleType
 
-from memscan.records import Level, Report
+from memscan.records import Level
+from memscan.report import Report
 
 FORMATS = ("text", "json", "jsonl", "csv", "junit", "html")
 

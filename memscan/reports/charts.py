@@ -6,7 +6,8 @@ import math
 from typing import NamedTuple, Sequence
 
 from memscan.evidence.rates import rate
-from memscan.records import Report, Thresholds, Verdict
+from memscan.records import Thresholds, Verdict
+from memscan.report import Report
 from memscan.verdicts import judge
 
 WIDTH, HEIGHT = 440, 250

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from memscan.records import Report
+from memscan.report import Report
 from memscan.reports.names import hex_digits, inert_path
 from memscan.reports.text import verdict_lines
 

@@ -11,7 +11,8 @@ import csv
 import io
 from typing import Iterator
 
-from memscan.records import Failure, Finding, Match, Report
+from memscan.records import Failure, Finding, Match
+from memscan.report import Report
 from memscan.reports import Style
 from memscan.reports.names import hex_digits, path_cells, table_cell
 

@@ -6,7 +6,8 @@ which it knows by their hashes. Names are escaped by the templates, or set as te
 
 from __future__ import annotations
 
-from memscan.records import Report, Verdict
+from memscan.records import Verdict
+from memscan.report import Report
 from memscan.reports import Style, charts, repetition, templating, wording
 from memscan.reports.page_data import page_data
 

@@ -11,7 +11,8 @@ import json
 from typing import Any
 
 from memscan.evidence import rates
-from memscan.records import CopiedSource, Failure, Finding, Match, Report, Verdict
+from memscan.records import Failure, Finding, Match, Verdict
+from memscan.report import CopiedSource, Report
 from memscan.reports import Style
 from memscan.reports.names import (
     escaped_bytes,

@@ -10,7 +10,7 @@ import dataclasses
 import json
 from typing import Any, Iterator
 
-from memscan.records import Report
+from memscan.report import Report
 from memscan.reports import Style, json_document
 
 

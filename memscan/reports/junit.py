@@ -9,7 +9,8 @@ from __future__ import annotations
 from xml.etree import ElementTree
 
 from memscan import verdicts
-from memscan.records import Finding, Level, Report
+from memscan.records import Finding, Level
+from memscan.report import Report
 from memscan.reports import Style
 from memscan.reports.names import inert, inert_path
 from memscan.reports.text import finding_lines

@@ -11,7 +11,8 @@ import json
 from typing import Any, Iterable, Iterator, NamedTuple, Sequence
 
 from memscan import decode
-from memscan.records import CopiedSource, Finding, Match, Reason, Report
+from memscan.records import Finding, Match, Reason
+from memscan.report import CopiedSource, Report
 from memscan.reports import wording
 from memscan.reports.names import file_uri, inert_path
 from memscan.reports.thumbnails import FORMAT, Drawing, Thumbnail, thumbnails

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from memscan.errors import InputError
-from memscan.records import CurvePoint, Thresholds, Verdict
+from memscan.records import Thresholds, Verdict
+from memscan.report import CurvePoint
 from memscan.reports.json_document import SCHEMA_VERSION
 
 _LARGEST_DISTANCE = 256  # of the longest hash

@@ -6,7 +6,7 @@ import shlex
 from typing import Iterator
 
 from memscan import decode, encoders
-from memscan.records import Report
+from memscan.report import Report
 from memscan.sources.stores import shown
 
 MAX_WORDS = 200

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Iterator
 
-from memscan.records import CopiedSource, Holdout, Reason, Report, Verdict
+from memscan.records import Reason, Verdict
+from memscan.report import CopiedSource, Holdout, Report
 from memscan.reports import wording
 from memscan.reports.names import inert_path
 

@@ -7,7 +7,8 @@ import os
 from typing import Iterator, Sequence
 
 from memscan import views
-from memscan.records import Chance, Finding, Match, Reason, Report, Verdict, View
+from memscan.records import Chance, Finding, Match, Reason, Verdict, View
+from memscan.report import Report
 from memscan.reports import Style, summary
 from memscan.reports.names import inert, inert_path
 from memscan.reports.unread import failure_line, unread_lines

@@ -6,7 +6,8 @@ import math
 from typing import Iterator
 
 from memscan.evidence.rates import Rate, rate
-from memscan.records import Basis, Chance, Finding, Holdout, Reason, Report, Verdict
+from memscan.records import Basis, Chance, Finding, Reason, Verdict
+from memscan.report import Holdout, Report
 
 LEAST_CHANCE = 1e-6
 """A smaller number of matches expected by chance is not told from none."""

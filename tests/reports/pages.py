@@ -10,20 +10,15 @@ from typing import Any, Sequence
 from memscan.records import (
     Basis,
     Chance,
-    CopiedSource,
-    CurvePoint,
     Failure,
     Finding,
-    Holdout,
     Match,
-    Options,
     Reason,
-    Report,
-    Source,
     Stage,
     Thresholds,
     Verdict,
 )
+from memscan.report import CopiedSource, CurvePoint, Holdout, Options, Report, Source
 from memscan.reports import render
 from tests.drawing import picture, save
 

@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 
 from memscan.groups import DuplicateGroup, DuplicateReport, Member
-from memscan.records import Failure, Source, Stage
+from memscan.records import Failure, Stage
+from memscan.report import Source
 from memscan.reports.duplicates import FORMATS, SUFFIXES, render
 
 GOLDEN = Path(__file__).parent / "golden"

@@ -16,7 +16,8 @@ from typing import Any
 import pytest
 
 from memscan.errors import InputError
-from memscan.records import Failure, Source, Stage
+from memscan.records import Failure, Stage
+from memscan.report import Source
 from memscan.reports.evaluation import Style, curves, render, require
 from memscan.scorecard import (
     Basis,

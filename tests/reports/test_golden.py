@@ -14,21 +14,16 @@ import pytest
 from memscan.records import (
     Basis,
     Chance,
-    CopiedSource,
-    CurvePoint,
     Failure,
     Finding,
-    Holdout,
     Level,
     Match,
-    Options,
     Reason,
-    Report,
-    Source,
     Stage,
     Thresholds,
     Verdict,
 )
+from memscan.report import CopiedSource, CurvePoint, Holdout, Options, Report, Source
 from memscan.reports import FORMATS, SUFFIXES, Style, comparison, render
 
 GOLDEN = Path(__file__).parent / "golden"

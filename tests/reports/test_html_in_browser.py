@@ -11,7 +11,8 @@ from urllib.parse import unquote_to_bytes
 
 import pytest
 
-from memscan.records import CopiedSource, Failure, Options, Stage
+from memscan.records import Failure, Stage
+from memscan.report import CopiedSource, Options
 from tests.drawing import needs_posix, picture, save
 from tests.reports.pages import BREAKOUTS, finding, gallery, many, page, report
 

@@ -15,17 +15,8 @@ from typing import Any
 import pytest
 
 from memscan.errors import InputError
-from memscan.records import (
-    Basis,
-    Chance,
-    CopiedSource,
-    CurvePoint,
-    Failure,
-    Options,
-    Reason,
-    Stage,
-    Thresholds,
-)
+from memscan.records import Basis, Chance, Failure, Reason, Stage, Thresholds
+from memscan.report import CopiedSource, CurvePoint, Options
 from memscan.reports import page_data, require, thumbnails
 from memscan.reports.names import inert
 from tests.drawing import picture, save

@@ -11,7 +11,8 @@ import pytest
 from PIL import Image
 
 from memscan.errors import InputError
-from memscan.records import CurvePoint, Thresholds, Verdict
+from memscan.records import Thresholds, Verdict
+from memscan.report import CurvePoint
 from memscan.reports import plots
 from memscan.reports.read_back import Audit, read
 from tests.reports.documents import document

@@ -10,7 +10,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from memscan.errors import InputError
-from memscan.records import CurvePoint, Thresholds, Verdict
+from memscan.records import Thresholds, Verdict
+from memscan.report import CurvePoint
 from memscan.reports.read_back import read
 from tests.reports.documents import document
 
