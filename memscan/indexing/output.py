@@ -11,7 +11,7 @@ import time
 from typing import Iterable, Iterator, Sequence
 
 from memscan.errors import InputError
-from memscan.tables import manifest, order, places, writing
+from memscan.tables import manifest, order, writing
 from memscan.tables.identity import Encoder, printable
 from memscan.tables.manifest import Manifest
 from memscan.tables.part import open_part
@@ -27,7 +27,6 @@ def check(directory: str, encoder: Encoder, sources: Sequence[str]) -> Manifest 
     Raises InputError if something else lies there: other files, a table by another encoder, one
     that was merged, or one of sources that are not given this time (whose parts would be lost).
     """
-    places.require_local(directory, "a table is written to")
     if not os.path.lexists(directory):
         return None
     if not os.path.isdir(directory):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import http.server
 import importlib
+import re
 import shutil
 import threading
 from pathlib import Path
@@ -13,10 +14,10 @@ from typing import Any, Iterator
 import numpy as np
 import pytest
 
-from memscan import detection, hashed, selection
+from memscan import detection, hashed
 from memscan.errors import InputError
 from memscan.indexing import index
-from memscan.selection import Wanted
+from memscan.selection import Wanted, select, select_by
 from memscan.shards import LocalEngine
 from memscan.sources import remote
 from memscan.sources.directories import Selection
@@ -82,8 +83,24 @@ def web(tmp_path: Path) -> Iterator[str]:
 
 
 class _Quiet(http.server.SimpleHTTPRequestHandler):
+    """Sends whole files, but parts of those below a directory whose name begins with "parts"."""
+
     def log_message(self, *arguments: object) -> None:
         pass
+
+    def do_GET(self) -> None:
+        asked = re.fullmatch(r"bytes=(\d+)-(\d+)", self.headers.get("Range", ""))
+        file = Path(self.translate_path(self.path))
+        if not asked or not self.path.startswith("/parts") or not file.is_file():
+            return super().do_GET()
+        data = file.read_bytes()
+        first, last = int(asked[1]), min(int(asked[2]), len(data) - 1)
+        self.send_response(206)
+        self.send_header("Content-Range", f"bytes {first}-{last}/{len(data)}")
+        self.send_header("Content-Length", str(last + 1 - first))
+        self.end_headers()
+        self.wfile.write(data[first : last + 1])
+        return None
 
 
 @pytest.fixture(params=["memory", "s3"])
@@ -152,7 +169,7 @@ def test_findings_are_those_of_the_local_table(tmp_path: Path, memory: Any) -> N
         detection.detect(str(tmp_path / "generated"), source, jobs=1).findings
         for source in (str(tmp_path / "h.parquet"), "memory://h.parquet", "memory://h.parquet/")
     ]
-    assert found[0][0].match is not None
+    assert found[0][0].matches[0].distance == 0
     assert found[0] == found[1] == found[2]
 
 
@@ -185,6 +202,38 @@ def test_only_the_columns_that_are_asked_for_are_fetched(
     assert made.bytes > 4_000_000
     assert 2 * 8 * 5000 < sum(fetched) < made.bytes / 10
     assert_equal(loaded, StoredTable.open(str(tmp_path / "t")).load(["50"]))
+
+
+def test_a_table_on_a_web_server_is_what_its_manifest_lists(tmp_path: Path, web: str) -> None:
+    made = table(tmp_path / "parts.parquet", SHARDS)
+    url = f"{web}/{made.name}"
+    (listing,) = list_images([url], Selection(), "source")
+    assert listing.tables == (url,)
+    assert_equal(StoredTable.open(url).load(), StoredTable.open(str(made)).load())
+    for damaged, message in (
+        (min(made.glob("part-*")), r"parts\.parquet/part-[^ ]*: there is no such object"),
+        (
+            made / "_manifest.json",
+            r"parts\.parquet/: there is no _manifest\.json here, and a",
+        ),
+    ):
+        damaged.unlink()
+        with pytest.raises(InputError, match=rf"^http://127\.0\.0\.1:\d+/{message}"):
+            StoredTable.open(f"{url}/")
+
+
+def test_workers_read_the_parts_from_their_urls(tmp_path: Path, s3: Any) -> None:
+    made = table(tmp_path / "h.parquet", SHARDS)
+    url = upload(s3, made, "s3://tables/shared.parquet")
+    wanted = Wanted(rows(["a", "b"]).hashes[:, 0], 2, 3)
+    with LocalEngine(jobs=1) as engine:
+        found, failures = select_by(engine, StoredTable.open(url), (), wanted)
+    assert failures == ()
+    here = StoredTable.open(str(made))
+    with LocalEngine(jobs=1) as engine:
+        expected, _ = select_by(engine, here, (), wanted)
+    assert_equal(found, expected)
+    assert set(select(here, (), wanted, len(here)).paths) <= set(found.paths)
 
 
 class TestDamage:
@@ -221,7 +270,7 @@ class TestDamage:
         opened = StoredTable.open(url)
         assert opened.warnings[0].startswith(f"{url}: there is no _manifest.json")
         assert list(opened.load().paths) == NAMES
-        with pytest.raises(InputError, match="nowhere.parquet/: (there is no such|no hash table)"):
+        with pytest.raises(InputError, match=r"nowhere\.parquet/: (there is no|no hash table)"):
             StoredTable.open(f"{store[1]}/nowhere.parquet/")
 
     def test_a_changed_order_and_a_manifest_of_noise(self, tmp_path: Path, memory: Any) -> None:
