@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import os
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Iterator, NamedTuple, Sequence
 
 import numpy as np
@@ -20,6 +22,8 @@ from memscan.views import ViewSet
 if TYPE_CHECKING:
     from memscan.selection import Wanted
     from memscan.shards import ShardEngine
+
+_ASKED_AT_ONCE = 16  # containers, which may be far away
 
 
 class Collected(NamedTuple):
@@ -66,7 +70,8 @@ def collect(
     remote = {entry.url: entry for one in listings for entry in one.remote}
     if not containers and not remote and not tables:
         return Collected(loose, failures, {}, ())
-    stored = [path for path in containers if hashed.is_part(path)]
+    with ThreadPoolExecutor(_ASKED_AT_ONCE) as pool:
+        stored = list(itertools.compress(containers, pool.map(hashed.is_part, containers)))
     containers = [path for path in containers if path not in stored]
     held: dict[str, Held] = {}
     warnings: list[str] = []

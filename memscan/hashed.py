@@ -10,6 +10,7 @@ from memscan.encoders import Encoder
 from memscan.errors import InputError
 from memscan.intake import Held
 from memscan.records import Failure, Stage
+from memscan.sources.stores import is_remote, shown
 from memscan.sources.uris import kind_of
 from memscan.views import ViewSet
 
@@ -24,7 +25,7 @@ MOST_LOADED = 0.25
 
 def is_part(path: str) -> bool:
     """Whether a container is a part of a hash table, which is a Parquet file, too."""
-    if kind_of(path) != "parquet" or not os.path.isfile(path):
+    if kind_of(path) != "parquet" or not (os.path.isfile(path) or is_remote(path)):
         return False
     from memscan.tables import stored  # pyarrow
 
@@ -48,10 +49,11 @@ def load(
     """
     from memscan.tables import foreign, stored
 
-    if hash_column is not None or path.lower().endswith((".csv", ".npy")):
+    if hash_column is not None or shown(path).lower().endswith((".csv", ".npy")):
         if encoder.name != "phash" or view_set.names:
             raise InputError(
-                f"{path}: hashes that others made are compared by --hash phash and --views plain"
+                f"{shown(path)}: hashes that others made are compared by --hash phash and "
+                "--views plain"
             )
         found = foreign.read_hashes(path, hash_column)
         return Held(found.table, found.failures), [found.warning] if found.warning else []

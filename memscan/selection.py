@@ -18,7 +18,9 @@ from memscan import hamming, neighbours, search, streaming
 from memscan.hamming import Hashes
 from memscan.records import Failure, Stage
 from memscan.shards import ShardEngine
+from memscan.sources.stores import shown
 from memscan.table import HashTable, joined, sampled
+from memscan.tables import places
 from memscan.tables.stored import StoredTable
 
 BLOCK = 1 << 22
@@ -85,14 +87,16 @@ def select_by(
         "size": len(table),
     }
     paths = list(dict.fromkeys(run.part.path for run in table.runs))
-    requests = ({"part": os.path.abspath(path), **asked} for path in paths)
+    requests = ({"part": places.absolute(path), **asked} for path in paths)
     found: dict[int, HashTable] = {}
     failures = []
     with engine:
         for outcome in engine.run(TASK, requests):
             if outcome.result is None:
                 reason = outcome.failure or "no answer"
-                failures.append(Failure(paths[outcome.index], Stage.READ, reason, is_shard=True))
+                failures.append(
+                    Failure(shown(paths[outcome.index]), Stage.READ, reason, is_shard=True)
+                )
             else:
                 found[outcome.index] = _from_json(outcome.result, table.encoder.words, views)
     empty = _from_json(

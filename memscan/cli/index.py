@@ -110,9 +110,11 @@ def _info(table: str, stdout_format: str) -> int:
     """Show what a hash table holds: its hash and views, images, failures and versions."""
     from memscan.errors import InputError
     from memscan.reports import hash_tables
+    from memscan.sources.stores import shown
     from memscan.tables import manifest
 
     listed = manifest.read(table)
+    table = shown(table)
     if listed is None:
         raise InputError(
             f"{table}: there is no {manifest.NAME} (memscan index, run again, finishes a table)"

@@ -13,7 +13,7 @@ from memscan.indexing.planning import Kind, Piece, plan, stamp_of
 from memscan.indexing.work import TASK, table_encoder
 from memscan.sources.directories import Selection
 from memscan.sources.given import AnyPath, Named, as_paths, as_patterns, list_images
-from memscan.tables import arrow, manifest
+from memscan.tables import arrow, manifest, places
 from memscan.tables.finishing import finish
 from memscan.tables.identity import Json, Shard, printable
 from memscan.tables.manifest import FailedShard, Manifest
@@ -88,6 +88,7 @@ def index(
     named in its manifest. Neither raises.
 
     """
+    places.require_local(os.fspath(output), "a table is written to")
     arrow.libraries()  # missing, it would fail every shard
     run = _Run(os.fspath(output), hash, views, max_pixels, progress)
     workers = shards.engine(engine, address, jobs)

@@ -64,7 +64,7 @@ def require_images(listings: Sequence[Listing], what: str) -> None:
     """Raise InputError where hashes were given and ``what`` needs images."""
     for listing in listings:
         for table in listing.tables:
-            raise InputError(f"{table}: {what} needs images, and this holds hashes")
+            raise InputError(f"{stores.shown(table)}: {what} needs images, and this holds hashes")
 
 
 def require_files(listings: Sequence[Listing], what: str) -> None:
@@ -96,12 +96,22 @@ def _at(path: str, selection: Selection) -> Listing:
             linked = frozenset([path] if os.path.islink(path) else [])
             return Listing(path, (), linked=linked, tables=(path,))
         return find_images(path, selection)
+    from memscan.sources import remote, remote_folders  # much code for what few scans need
+
+    name = stores.shown(path).lower()
+    if name.rstrip("/").endswith(".parquet"):
+        if selection.hash_column is not None or remote_folders.is_directory(path):
+            return Listing(path, (), tables=(path,))
+    elif name.endswith((".csv", ".npy")):
+        return Listing(path, (), tables=(path,))
     if uris.is_container(path):
         return Listing(path, (), containers=(path,))
-    from memscan.sources import remote  # much code for what few scans need
 
+    entries = remote.find_remote(path, selection)
+    if any(entry.url == f"{path.rstrip('/')}/{uris.MANIFEST}" for entry in entries):
+        return Listing(path, (), tables=(path,))
     images, volumes = [], []
-    for entry in remote.find_remote(path, selection):
+    for entry in entries:
         name = entry.url.rpartition("/")[2].lower()
         if os.path.splitext(name)[1] in SUFFIXES or entry.url == path:
             images.append(entry)

@@ -23,6 +23,9 @@ PACKAGES = {
 }
 """The schemes that are served, and the package that each of them needs besides fsspec."""
 
+NO_OBJECT = "there is no such object"
+"""What is said where a store has nothing by that name."""
+
 _LOCAL = "file://"
 _WEB = ("http", "https")
 
@@ -32,7 +35,7 @@ _SENTENCES = {
     "ProfileNotFound": "the credentials name a profile that is not configured",
     "DefaultCredentialsError": "no credentials were found",
     "RefreshError": "the credentials could not be renewed",
-    "FileNotFoundError": "there is no such object",
+    "FileNotFoundError": NO_OBJECT,
     "PermissionError": "there is no permission to read this",
     "TimeoutError": "there was no answer in time",
     "FSTimeoutError": "there was no answer in time",

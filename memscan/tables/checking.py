@@ -9,7 +9,7 @@ from typing import Sequence
 import numpy as np
 
 from memscan.errors import InputError
-from memscan.tables import arrow, manifest, order
+from memscan.tables import arrow, manifest, order, places
 from memscan.tables.manifest import Manifest
 from memscan.tables.part import OpenPart, Part, describe, open_part
 from memscan.tables.rows import names_of, schema
@@ -23,6 +23,7 @@ def verify(directory: str) -> list[str]:
     encoder of the manifest, its columns can be decoded, and no name stands in the table twice.
     Raises InputError where there is no manifest, or one that cannot be used.
     """
+    places.require_local(directory, "memscan index verify takes")
     listed = manifest.read(directory)
     if listed is None:
         raise InputError(f"{directory}: there is no {manifest.NAME} to check the parts against")

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import csv
 import functools
+import io
 import itertools
 import os
 from typing import TYPE_CHECKING, Any, Callable, Iterable, Iterator, NamedTuple, Sequence
 
 import numpy as np
+import numpy.typing as npt
 
 from memscan import hamming
-from memscan.errors import InputError
+from memscan.errors import InputError, MemscanError
 from memscan.records import Failure, Stage
+from memscan.sources.stores import is_remote, shown
 from memscan.table import HashTable
-from memscan.tables import arrow, columns, notation
+from memscan.tables import arrays, arrow, columns, notation, places
 from memscan.tables.columns import Column, RowNames
 from memscan.tables.notation import Parsed
 
@@ -38,7 +41,7 @@ class ForeignHashes(NamedTuple):
 
 
 def read_hashes(path: str, column: str | None = None) -> ForeignHashes:
-    """Read 64-bit hashes from a ``.parquet``, ``.csv`` or ``.npy`` file.
+    """Read 64-bit hashes from a ``.parquet``, ``.csv`` or ``.npy`` file, here or at a URL.
 
     A hash is an integer of 64 bits (signed or not, the same bits), 16 hex digits, a decimal number,
     or eight bytes, the most significant first. ``column`` names the column of hashes; a numpy
@@ -50,29 +53,29 @@ def read_hashes(path: str, column: str | None = None) -> ForeignHashes:
         ".csv": _from_csv,
         ".npy": _from_npy,
     }
-    suffix = os.path.splitext(path)[1].lower()
+    name = shown(path)
+    suffix = os.path.splitext(name)[1].lower()
     if suffix not in readers:
-        raise InputError(f"{path}: hashes are read from {', '.join(readers)}")
-    if not os.path.isfile(path):
-        raise InputError(f"{path}: not a file" if os.path.exists(path) else f"{path}: no such file")
+        raise InputError(f"{name}: hashes are read from {', '.join(readers)}")
+    places.require_file(path)
     parsed, names, order = readers[suffix](path, column)
     known = parsed.known[order]
     if not known.any():
-        raise InputError(f"{path}: none of its {len(known)} rows has a 64-bit hash")
+        raise InputError(f"{name}: none of its {len(known)} rows has a 64-bit hash")
     rows = order[known]
     hashes = parsed.hashes[rows]
     lost = order[~known]
     failures = tuple(
-        Failure(name, Stage.READ, f"row {row} has no 64-bit hash")
-        for name, row in zip(RowNames(path, names, lost), lost.tolist())
+        Failure(image, Stage.READ, f"row {row} has no 64-bit hash")
+        for image, row in zip(RowNames(name, names, lost), lost.tolist())
     )
     table = HashTable(
-        RowNames(path, names, rows),
+        RowNames(name, names, rows),
         hashes,
         np.zeros(len(rows), np.bool_),
         np.empty((len(rows), 0), np.uint64),
     )
-    return ForeignHashes(table, failures, _warning(path, hashes))
+    return ForeignHashes(table, failures, _warning(name, hashes))
 
 
 def _warning(path: str, hashes: hamming.Hashes) -> str:
@@ -91,6 +94,13 @@ def _warning(path: str, hashes: hamming.Hashes) -> str:
 
 
 def _from_npy(path: str, column: str | None) -> Column:
+    array = _streamed(path) if is_remote(path) else _mapped(path)
+    native = np.asarray(array, array.dtype.newbyteorder("="))
+    parsed = Parsed(native.view(np.uint64), np.ones(len(native), np.bool_))
+    return Column(parsed, None, columns.order_of_numbers(len(native)))
+
+
+def _mapped(path: str) -> npt.NDArray[Any]:
     try:
         array = np.lib.format.open_memmap(path, mode="r")
     except OSError as error:
@@ -98,19 +108,35 @@ def _from_npy(path: str, column: str | None) -> Column:
         raise InputError(f"{path}: cannot be read: {reason}") from error
     except Exception as error:  # numpy evaluates the header, and fails in as many ways as Python
         raise InputError(f"{path}: not an array of numbers that numpy can map") from error
-    if array.ndim != 1 or array.dtype.kind not in "iu" or array.dtype.itemsize != 8:
+    _require_hashes(path, array.shape, array.dtype)
+    return array
+
+
+def _streamed(url: str) -> npt.NDArray[Any]:
+    with places.open_stream(url) as file:
+        try:
+            shape, dtype = arrays.read_header(file)
+            _require_hashes(url, shape, dtype)
+            return arrays.read_numbers(file, shape, dtype)
+        except MemscanError:
+            raise
+        except EOFError as error:
+            raise InputError(f"{shown(url)}: {error}") from error
+        except Exception as error:  # of numpy, as above
+            raise InputError(f"{shown(url)}: not an array of numbers") from error
+
+
+def _require_hashes(path: str, shape: tuple[int, ...], dtype: np.dtype[Any]) -> None:
+    if len(shape) != 1 or dtype.kind not in "iu" or dtype.itemsize != 8:
         raise InputError(
-            f"{path}: an array of {array.dtype} with shape {array.shape}, "
+            f"{shown(path)}: an array of {dtype} with shape {shape}, "
             "but hashes are uint64 with shape (N,)"
         )
-    native = np.asarray(array, array.dtype.newbyteorder("="))
-    parsed = Parsed(native.view(np.uint64), np.ones(len(native), np.bool_))
-    return Column(parsed, None, columns.order_of_numbers(len(native)))
 
 
 def _from_csv(path: str, asked: str | None) -> Column:
     header = _csv_header(path)
-    column = columns.chosen(path, asked, header, header)
+    column = columns.chosen(shown(path), asked, header, header)
     place = header.index(column)
     named = columns.name_column(header, column)
     read = notation.notation_of(_cell(row, place) for row in _csv_rows(path))
@@ -124,15 +150,15 @@ def _from_csv(path: str, asked: str | None) -> Column:
     parsed = _joined(chunks)
     if names is None:
         return Column(parsed, None, columns.order_of_numbers(len(parsed.known)))
-    return Column(parsed, names, columns.order_of_names(path, names))
+    return Column(parsed, names, columns.order_of_names(shown(path), names))
 
 
 def _csv_header(path: str) -> list[str]:
     header = next(_csv_lines(path), [])
     if not header:
-        raise InputError(f"{path}: it is empty; the first line must name the columns")
+        raise InputError(f"{shown(path)}: it is empty; the first line must name the columns")
     if any(notation.from_hex(name) is not None for name in header):
-        raise InputError(f"{path}: its first line is a hash, but it must name the columns")
+        raise InputError(f"{shown(path)}: its first line is a hash, but it must name the columns")
     return header
 
 
@@ -143,12 +169,12 @@ def _csv_rows(path: str) -> Iterator[list[str]]:
 
 def _csv_lines(path: str) -> Iterator[list[str]]:
     try:
-        with open(path, newline="", encoding="utf-8-sig", errors="surrogateescape") as file:
-            yield from csv.reader(file, strict=True)
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read: {error.strerror}") from error
+        with places.open_stream(path) as file, io.TextIOWrapper(
+            file, encoding="utf-8-sig", errors="surrogateescape", newline=""
+        ) as text:
+            yield from csv.reader(text, strict=True)
     except csv.Error as error:
-        raise InputError(f"{path}: not a CSV file: {error}") from error
+        raise InputError(f"{shown(path)}: not a CSV file: {error}") from error
 
 
 def _cell(row: Sequence[str], place: int) -> str | None:
@@ -156,17 +182,17 @@ def _cell(row: Sequence[str], place: int) -> str | None:
 
 
 def _from_parquet(path: str, asked: str | None) -> Column:
-    with arrow.open_parquet(path) as file, arrow.reading(path):
+    with arrow.open_parquet(path) as file:
         schema = file.schema_arrow
-        if file.metadata.num_rows > os.path.getsize(path):
-            raise InputError(f"{path}: it claims more rows than it has room for")
+        if file.metadata.num_rows > places.size_of(path):
+            raise InputError(f"{shown(path)}: it claims more rows than it has room for")
         fitting = [field.name for field in schema if _reader(field.type) is not None]
-        column = columns.chosen(path, asked, schema.names, fitting)
+        column = columns.chosen(shown(path), asked, schema.names, fitting)
         kind = schema.field(column).type
         reader = _reader(kind)
         if reader is None:
             raise InputError(
-                f"{path}: column {column} holds {kind}, but a hash is a 64-bit integer, "
+                f"{shown(path)}: column {column} holds {kind}, but a hash is a 64-bit integer, "
                 "16 hex digits, a decimal number or 8 bytes"
             )
 
@@ -185,7 +211,7 @@ def _from_parquet(path: str, asked: str | None) -> Column:
         if named is None:
             return Column(parsed, None, columns.order_of_numbers(len(parsed.known)))
         names = _ArrowTexts(file.read(columns=[named])[named])
-        return Column(parsed, names, names.order(path))
+        return Column(parsed, names, names.order(shown(path)))
 
 
 class _ArrowTexts(Sequence[Any]):

@@ -10,7 +10,8 @@ from typing import Any, Dict, Iterable, Mapping, Sequence, Tuple
 
 from memscan.errors import InputError
 from memscan.sources import uris
-from memscan.tables import identity, writing
+from memscan.sources.stores import shown
+from memscan.tables import identity, places, writing
 from memscan.tables.identity import DocumentError, Encoder, Json, Shard
 from memscan.tables.part import OpenPart, Part, describe
 
@@ -179,35 +180,32 @@ def read(directory: str) -> Manifest | None:
     A manifest may come from a stranger: its parts have plain names, so nothing outside the
     directory is reached. Raises InputError for one that cannot be used.
     """
-    path = os.path.join(directory, NAME)
-    if not os.path.lexists(path):
+    path = places.join(directory, NAME)
+    text = places.read(path, _MOST_BYTES)
+    if text is None:
         return None
-    if not os.path.isfile(path):
-        raise InputError(f"{path}: not a file")
     try:
-        with open(path, "rb") as file:
-            text = file.read(_MOST_BYTES + 1)
-        if len(text) > _MOST_BYTES:
-            raise DocumentError("it has more than 1 GiB")
         return Manifest.from_json(identity.loads(text))
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read: {error.strerror}") from error
     except DocumentError as error:
-        raise InputError(f"{path}: not a manifest that memscan can use: {error}") from error
+        raise InputError(f"{shown(path)}: not a manifest that memscan can use: {error}") from error
 
 
-def part_names(directory: str) -> list[str]:
-    """The names of all part files that lie in a directory, in order. Raises InputError."""
-    try:
-        return sorted(name for name in os.listdir(directory) if _PART_NAME.fullmatch(name))
-    except OSError as error:
-        raise InputError(f"{directory}: cannot be listed: {error.strerror}") from error
+def part_names(directory: str, listed: Manifest | None = None) -> list[str]:
+    """The names of all part files that lie in a directory, in order. Raises InputError.
+
+    On a web server, which lists nothing, they are those of the manifest.
+    """
+    if listed is not None and not places.can_be_listed(directory):
+        return [part.name for part in listed.parts]
+    return sorted(filter(_PART_NAME.fullmatch, places.names_in(directory)))
 
 
 def _two_encoders(part: OpenPart, encoder: Encoder) -> InputError:
     other = part.header.encoder
     names = [f"{e.fingerprint}, {len(e.views)} views, {e.words} words" for e in (other, encoder)]
-    return InputError(f"{part.path}: its hashes ({names[0]}) do not belong with ({names[1]})")
+    return InputError(
+        f"{shown(part.path)}: its hashes ({names[0]}) do not belong with ({names[1]})"
+    )
 
 
 def _part(document: Mapping[str, Any]) -> Part:

@@ -9,7 +9,7 @@ import shutil
 from typing import Iterator, Sequence
 
 from memscan.errors import InputError
-from memscan.tables import manifest, writing
+from memscan.tables import manifest, places, writing
 from memscan.tables.finishing import finish
 from memscan.tables.identity import Encoder
 from memscan.tables.manifest import FailedShard, Manifest
@@ -26,6 +26,8 @@ def merge(inputs: Sequence[str], output: str, memscan: str) -> Manifest:
     the later one is given another. ``memscan`` is the running version. Raises InputError for
     tables that do not belong together, and for an output that is there already; OutputError.
     """
+    for path in (*inputs, output):
+        places.require_local(path, "memscan index merge takes")
     if os.path.lexists(output):
         raise InputError(f"{output}: there is something already; merge makes a new directory")
     tables = [_opened(path) for path in inputs]

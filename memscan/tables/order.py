@@ -7,16 +7,21 @@ seconds, so it is done once, when the table is finished, and not by every scan.
 from __future__ import annotations
 
 import contextlib
+import hashlib
+import io
 import os
 from typing import Sequence
 
 import numpy as np
 
 from memscan.errors import InputError
-from memscan.tables import writing
+from memscan.sources.stores import is_remote, shown
+from memscan.tables import arrays, places, writing
 from memscan.tables.runs import Order, Run, order_of
 
 NAME = "_order.npy"
+
+_LONGEST_HEADER = 1 << 16  # bytes
 
 
 def write(directory: str, runs: Sequence[Run]) -> str | None:
@@ -37,18 +42,17 @@ def write(directory: str, runs: Sequence[Run]) -> str | None:
 
 def read(directory: str, sha256: str, count: int) -> Order:
     """The order of ``count`` rows. Raises InputError for a file that is not what it must be."""
-    path = os.path.join(directory, NAME)
-    trouble = f"{path}: not the order that the manifest lists; run memscan index again"
-    if not os.path.isfile(path):
+    path = places.join(directory, NAME)
+    trouble = f"{shown(path)}: not the order that the manifest lists; run memscan index again"
+    if not is_remote(path) and not os.path.isfile(path):  # a pipe would have to be waited for
+        raise InputError(trouble)
+    data = places.read(path, 8 * count + _LONGEST_HEADER)
+    if data is None or hashlib.sha256(data).hexdigest() != sha256:
         raise InputError(trouble)
     try:
-        if writing.digest(path) != sha256:
-            raise InputError(trouble)
-        order = np.array(np.lib.format.open_memmap(path, mode="r"))
-    except InputError:
-        raise
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read: {error.strerror or error}") from error
+        file = io.BytesIO(data)
+        shape, dtype = arrays.read_header(file)
+        order: Order = np.frombuffer(data, dtype, offset=file.tell()).reshape(shape)
     except Exception as error:  # numpy evaluates the header, and fails in as many ways as Python
         raise InputError(trouble) from error
     if order.shape != (count,) or order.dtype.kind != "u" or (count and order.max() >= count):

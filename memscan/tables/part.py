@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Iterable, Iterator
+from typing import TYPE_CHECKING, Any, ContextManager, Iterable, Iterator
 
 from memscan.errors import InputError
-from memscan.tables import arrow, identity, writing
+from memscan.sources.stores import shown
+from memscan.tables import arrow, identity, places, writing
 from memscan.tables.identity import DocumentError, Encoder, Json, Libraries, Shard
 from memscan.tables.rows import Rows, as_table, hash_columns, names_of, schema
 
@@ -84,7 +85,7 @@ class OpenPart:
     footer: pq.FileMetaData
     size: int
 
-    def parquet(self) -> pq.ParquetFile:
+    def parquet(self) -> ContextManager[pq.ParquetFile]:
         """The file, opened again."""
         return arrow.open_parquet(self.path, self.footer)
 
@@ -130,19 +131,19 @@ def write_part(path: str, batches: Iterable[Rows], header: Header) -> Part:
 
 def open_part(path: str) -> OpenPart:
     """Read the footer of a part file. Raises InputError for anything but a whole part."""
-    file = arrow.open_parquet(path)
-    with arrow.reading(path), file:
+    with arrow.open_parquet(path) as file:
         footer, columns = file.metadata, file.schema_arrow
-        size = os.path.getsize(path)
+        size = places.size_of(path)
+    name = shown(path)
     found = header_of(columns)
     if found is None:
-        raise InputError(f"{path}: a Parquet file, but not a part of a hash table of memscan")
+        raise InputError(f"{name}: a Parquet file, but not a part of a hash table of memscan")
     try:
         header = Header.from_json(identity.loads(found))
     except DocumentError as error:
-        raise InputError(f"{path}: its metadata cannot be used: {error}") from error
+        raise InputError(f"{name}: its metadata cannot be used: {error}") from error
     if not columns.equals(schema(header.encoder)):
-        raise InputError(f"{path}: its columns are not those of a hash table of memscan")
+        raise InputError(f"{name}: its columns are not those of a hash table of memscan")
     part = OpenPart(path, header, footer, size)
     with arrow.reading(path):
         _check_counts(part)
@@ -179,12 +180,16 @@ def _check_counts(part: OpenPart) -> None:
         rows = part.footer.row_group(group).num_rows
         statistics = part.footer.row_group(group).column(_HASH).statistics
         if statistics is None or statistics.null_count is None:
-            raise InputError(f"{part.path}: it does not say how many of its rows have a hash")
+            raise InputError(
+                f"{shown(part.path)}: it does not say how many of its rows have a hash"
+            )
         if not 0 <= statistics.null_count <= rows <= GROUP_ROWS:
-            raise InputError(f"{part.path}: it claims row groups that memscan does not write")
+            raise InputError(
+                f"{shown(part.path)}: it claims row groups that memscan does not write"
+            )
         hashed += rows - statistics.null_count
     if hashed * 8 * len(hash_columns(part.header.encoder)) > part.size:
-        raise InputError(f"{part.path}: it claims more hashes than it has room for")
+        raise InputError(f"{shown(part.path)}: it claims more hashes than it has room for")
 
 
 def _groups(batches: Iterable[Rows], encoder: Encoder, columns: pa.Schema) -> Iterator[pa.Table]:

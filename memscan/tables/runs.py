@@ -46,7 +46,7 @@ class Run:
 
     def read(self, columns: Sequence[str]) -> pa.Table:
         """Some columns, rows of failures included. Raises InputError."""
-        with arrow.reading(self.part.path), self.part.parquet() as file:
+        with self.part.parquet() as file:
             return file.read_row_group(self.group, columns=list(columns))
 
     def names(self) -> pa.Array:

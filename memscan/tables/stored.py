@@ -13,8 +13,9 @@ import numpy.typing as npt
 
 from memscan.errors import InputError
 from memscan.records import Failure, Stage
+from memscan.sources.stores import shown
 from memscan.table import HashTable
-from memscan.tables import arrow, manifest
+from memscan.tables import arrow, manifest, places
 from memscan.tables import order as order_file
 from memscan.tables.identity import Encoder
 from memscan.tables.manifest import FailedShard, Manifest, Versions
@@ -23,8 +24,6 @@ from memscan.tables.rows import column_names, names_of, view_column
 from memscan.tables.runs import Order, Run, StoredPaths, clusters, order_of, runs_of
 
 Hashes = npt.NDArray[np.uint64]
-
-_THREADS = 4  # reading is a copy: more do not make it faster
 
 
 class Block(NamedTuple):
@@ -62,16 +61,16 @@ class StoredTable:
 
         Raises InputError for a table that is damaged, or whose parts do not belong together.
         """
-        if not os.path.isdir(path):
+        if not places.is_directory(path):
             return cls._of_parts(path, [open_part(path)])
         listed = manifest.read(path)
-        names = manifest.part_names(path)
+        names = manifest.part_names(path, listed)
         if listed is not None:
             return cls._of_manifest(path, listed, names)
         if not names:
-            raise InputError(f"{path}: no hash table here, neither a manifest nor a part")
+            raise InputError(f"{shown(path)}: no hash table here, neither a manifest nor a part")
         warning = (
-            f"{path}: there is no {manifest.NAME}, so parts that are missing cannot be told "
+            f"{shown(path)}: there is no {manifest.NAME}, so parts that are missing cannot be told "
             "(memscan index, run again, finishes the table)"
         )
         return cls._of_parts(path, _open_parts(path, names), (warning,))
@@ -93,27 +92,29 @@ class StoredTable:
     @classmethod
     def _of_manifest(cls, path: str, listed: Manifest, names: Sequence[str]) -> StoredTable:
         warnings = []
+        at = shown(path)
         if listed.failed:
             first = listed.failed[0]
             warnings.append(
-                f"{path}: incomplete, {len(listed.failed)} shards failed "
+                f"{at}: incomplete, {len(listed.failed)} shards failed "
                 f"(first {first.shard.name}: {first.reason})"
             )
         wanted = [part.name for part in listed.parts]
         unlisted = len(set(names) - set(wanted))
         if unlisted:
-            warnings.append(f"{path}: {unlisted} parts are not in {manifest.NAME} and are left out")
+            warnings.append(f"{at}: {unlisted} parts are not in {manifest.NAME} and are left out")
         missing = sorted(set(wanted) - set(names))
         if missing:
             raise InputError(
-                f"{path}: {len(missing)} of {len(wanted)} parts are missing (first {missing[0]}); "
+                f"{at}: {len(missing)} of {len(wanted)} parts are missing (first {missing[0]}); "
                 "run memscan index again"
             )
         parts = _open_parts(path, wanted)
         for part, entry in zip(parts, listed.parts):
             if not listed.agrees(part, entry):
                 raise InputError(
-                    f"{part.path}: not the part that {manifest.NAME} lists; run memscan index again"
+                    f"{shown(part.path)}: not the part that {manifest.NAME} lists; "
+                    "run memscan index again"
                 )
         if not parts:
             return cls(path, listed.encoder, listed.libraries, (), tuple(warnings), listed.failed)
@@ -141,21 +142,21 @@ class StoredTable:
         ):
             if here != asked:
                 raise InputError(
-                    f"{self.path}: its {what} is {here}, but this scan's is {asked}, "
+                    f"{shown(self.path)}: its {what} is {here}, but this scan's is {asked}, "
                     "and their hashes cannot be compared"
                 )
         missing = [name for name in views if name not in self.encoder.views]
         if missing:
             raise InputError(
-                f"{self.path}: it has no hashes of {len(missing)} views that this scan compares "
-                f"(first {missing[0]}); index the source again with these views"
+                f"{shown(self.path)}: it has no hashes of {len(missing)} views that this scan "
+                f"compares (first {missing[0]}); index the source again with these views"
             )
         warnings = list(self.warnings)
         for library, version in (libraries or {}).items():
             others = [v for v in self.libraries.get(library, ()) if v != version]
             if others:
                 warnings.append(
-                    f"{self.path}: made with {library} {' and '.join(others)}, this is "
+                    f"{shown(self.path)}: made with {library} {' and '.join(others)}, this is "
                     f"{library} {version}; distances can differ by a bit or two"
                 )
         return warnings
@@ -179,8 +180,9 @@ class StoredTable:
                 every[:, rows], low_information[rows] = _hashed(run, columns)
 
         items = list(zip(starts, self.runs))
-        with ThreadPoolExecutor(_THREADS) as pool:
-            list(pool.map(fill, (items[share::_THREADS] for share in range(_THREADS))))
+        readers = places.readers(self.path)
+        with ThreadPoolExecutor(readers) as pool:
+            list(pool.map(fill, (items[share::readers] for share in range(readers))))
         order = self._order()
         if order is not None:
             low_information = low_information[order]
@@ -256,21 +258,21 @@ class StoredTable:
 
 def is_table(path: str) -> bool:
     """Whether there is a hash table of memscan at a path, be it whole or damaged."""
-    if os.path.isdir(path):
-        if os.path.lexists(os.path.join(path, manifest.NAME)):
-            return True
-        names = [name for name in os.listdir(path) if name.endswith(manifest.SUFFIX)]
-        return bool(names) and is_table(os.path.join(path, min(names)))
     try:
-        with arrow.open_parquet(path) as file, arrow.reading(path):
+        if places.is_directory(path):
+            if places.exists(places.join(path, manifest.NAME)):
+                return True
+            names = [name for name in places.names_in(path) if name.endswith(manifest.SUFFIX)]
+            return bool(names) and is_table(places.join(path, min(names)))
+        with arrow.open_parquet(path) as file:
             return header_of(file.schema_arrow) is not None
     except InputError:
         return False
 
 
 def _open_parts(directory: str, names: Sequence[str]) -> list[OpenPart]:
-    with ThreadPoolExecutor(_THREADS) as pool:
-        return list(pool.map(open_part, (os.path.join(directory, name) for name in names)))
+    with ThreadPoolExecutor(places.readers(directory)) as pool:
+        return list(pool.map(open_part, (places.join(directory, name) for name in names)))
 
 
 def _hashed(run: Run, columns: Sequence[Sequence[str]]) -> tuple[Hashes, npt.NDArray[np.bool_]]:
@@ -281,7 +283,7 @@ def _hashed(run: Run, columns: Sequence[Sequence[str]]) -> tuple[Hashes, npt.NDA
         if run.failures:
             table = table.filter(table[flat[0]].is_valid())
         if table.num_rows != run.hashed or any(c.null_count for c in table.columns):
-            raise InputError(f"{run.part.path}: its rows are not what its footer says")
+            raise InputError(f"{shown(run.part.path)}: its rows are not what its footer says")
         hashes = np.stack([table[name].to_numpy() for name in flat])
         shape = (len(columns), len(columns[0]), run.hashed)
         return hashes.reshape(shape).swapaxes(1, 2), table["low_information"].to_numpy()
