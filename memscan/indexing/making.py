@@ -11,9 +11,10 @@ from memscan.errors import OutputError
 from memscan.indexing import output as place
 from memscan.indexing.planning import Kind, Piece, plan, stamp_of
 from memscan.indexing.work import TASK, table_encoder
+from memscan.sources import pyarrow_modules
 from memscan.sources.directories import Selection
 from memscan.sources.given import AnyPath, Named, as_paths, as_patterns, list_images
-from memscan.tables import arrow, manifest, places
+from memscan.tables import manifest, places
 from memscan.tables.finishing import finish
 from memscan.tables.identity import Json, Shard, printable
 from memscan.tables.manifest import FailedShard, Manifest
@@ -89,7 +90,7 @@ def index(
 
     """
     places.require_local(os.fspath(output), "a table is written to")
-    arrow.libraries()  # missing, it would fail every shard
+    pyarrow_modules.libraries()  # missing, it would fail every shard
     run = _Run(os.fspath(output), hash, views, max_pixels, progress)
     workers = shards.engine(engine, address, jobs)
     given, patterns = as_paths(sources), as_patterns(exclude)

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, Collection, Iterator
 
 from memscan.decode import SUFFIXES
 from memscan.errors import InputError, ReadError
+from memscan.sources import pyarrow_modules
 from memscan.sources.members import Content, Limits, Problem, Seen, looks_like_image
 
 if TYPE_CHECKING:
@@ -25,8 +26,6 @@ _BUFFER = 1 << 20  # bytes of a column chunk that are read at a time
 _SAMPLE = 16  # values that tell whether a column holds images
 _SAMPLE_ROWS = 1024  # rows in which they are looked for
 _BINARY = ("binary", "large_binary", "binary_view")
-# Before 14.0.1 pyarrow unpickles what a file holds (CVE-2023-47248); 15 verifies its checksums.
-_OLDEST = 15
 _NULL = Problem("the row is null")
 
 
@@ -84,7 +83,7 @@ class _Table:
     """An open Parquet file; ``groups`` holds the rows of each row group."""
 
     def __init__(self, file: BinaryIO, limits: Limits) -> None:
-        parquet = _import_parquet()
+        parquet = pyarrow_modules.libraries().pq
         self._limits = limits
         self._size = file.seek(0, 2)
         if not self._size:
@@ -173,24 +172,6 @@ class _Table:
             except ReadError as error:
                 first_error = first_error or error
         return first_error
-
-
-def _import_parquet() -> Any:
-    try:
-        import pyarrow
-        from pyarrow import parquet
-    except ImportError as error:
-        if error.name != "pyarrow":  # it is there, but broken
-            raise
-        raise InputError(
-            "Parquet files need the extra parquet: pip install 'memscan[parquet]'"
-        ) from error
-    if int(pyarrow.__version__.partition(".")[0]) < _OLDEST:
-        raise InputError(
-            f"Parquet files need pyarrow {_OLDEST} or newer, and {pyarrow.__version__} is "
-            "installed: pip install --upgrade 'memscan[parquet]'"
-        )
-    return parquet
 
 
 @contextlib.contextmanager

@@ -1,47 +1,17 @@
-"""pyarrow, when it is needed, and its complaints about files."""
+"""pyarrow's complaints about files."""
 
 from __future__ import annotations
 
 import contextlib
-from types import ModuleType
-from typing import TYPE_CHECKING, Iterator, NamedTuple
+from typing import TYPE_CHECKING, Iterator
 
 from memscan.errors import InputError, ReadError
+from memscan.sources import pyarrow_modules
 from memscan.sources.stores import is_remote, shown
 from memscan.tables import places
 
 if TYPE_CHECKING:
     import pyarrow.parquet as pq
-
-_SAFE = 15  # pyarrow before 14.0.1 runs code that a Parquet file brings along (CVE-2023-47248)
-
-
-class Libraries(NamedTuple):
-    """The modules ``pyarrow``, ``pyarrow.parquet`` and ``pyarrow.compute``."""
-
-    pa: ModuleType
-    pq: ModuleType
-    pc: ModuleType
-
-
-def libraries() -> Libraries:
-    """The modules of pyarrow. Raises InputError where it is missing or too old to be safe."""
-    try:
-        import pyarrow as pa
-        import pyarrow.compute as pc
-        import pyarrow.parquet as pq
-    except ImportError as error:
-        if error.name != "pyarrow":  # it is there, but broken
-            raise
-        raise InputError(
-            "a Parquet file needs the extra parquet: pip install 'memscan[parquet]'"
-        ) from error
-    if int(pa.__version__.split(".")[0]) < _SAFE:
-        raise InputError(
-            f"pyarrow {pa.__version__} is not safe to read files with; "
-            f"install {_SAFE} or a later one (pip install --upgrade pyarrow)"
-        )
-    return Libraries(pa, pq, pc)
 
 
 @contextlib.contextmanager
@@ -75,7 +45,7 @@ def open_parquet(path: str, metadata: pq.FileMetaData | None = None) -> Iterator
     asked for come over the network, those that lie side by side in one request.
     """
     places.require_file(path)
-    pq = libraries().pq
+    pq = pyarrow_modules.libraries().pq
     with reading(path):
         if not is_remote(path):
             with pq.ParquetFile(path, metadata=metadata) as file:

@@ -9,6 +9,7 @@ from typing import Sequence
 import numpy as np
 
 from memscan.errors import InputError
+from memscan.sources import pyarrow_modules
 from memscan.tables import arrow, manifest, order, places
 from memscan.tables.manifest import Manifest
 from memscan.tables.part import OpenPart, Part, describe, open_part
@@ -81,7 +82,7 @@ def _differences(part: OpenPart, entry: Part, listed: Manifest) -> list[str]:
 
 def _repeated(runs: Sequence[Run]) -> list[str]:
     """The names that stand in the table more than once; only runs that overlap can share them."""
-    pa, _, pc = arrow.libraries()
+    pa, _, pc = pyarrow_modules.libraries()
     problems = []
     for cluster in clusters(runs):
         try:

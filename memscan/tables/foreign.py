@@ -15,6 +15,7 @@ import numpy.typing as npt
 from memscan import hamming
 from memscan.errors import InputError, MemscanError
 from memscan.records import Failure, Stage
+from memscan.sources import pyarrow_modules
 from memscan.sources.stores import is_remote, shown
 from memscan.table import HashTable
 from memscan.tables import arrays, arrow, columns, notation, places
@@ -218,7 +219,7 @@ class _ArrowTexts(Sequence[Any]):
     """Names in a column of Arrow: a tenth of what they take as Python's strings."""
 
     def __init__(self, column: pa.ChunkedArray) -> None:
-        self._texts = column.cast(arrow.libraries().pa.large_string())
+        self._texts = column.cast(pyarrow_modules.libraries().pa.large_string())
 
     def __len__(self) -> int:
         return len(self._texts)
@@ -228,7 +229,7 @@ class _ArrowTexts(Sequence[Any]):
 
     def order(self, path: str) -> Any:
         """The rows in bytewise order, those without a name by ``FILE#row``."""
-        pa, _, pc = arrow.libraries()
+        pa, _, pc = pyarrow_modules.libraries()
         texts = self._texts
         if texts.null_count:
             numbers = pa.array(np.arange(len(texts))).cast(pa.large_string())
@@ -240,7 +241,7 @@ class _ArrowTexts(Sequence[Any]):
 
 def _reader(kind: pa.DataType) -> Callable[..., Parsed] | None:
     """What reads a column of this type; None for one that cannot hold hashes."""
-    types = arrow.libraries().pa.types
+    types = pyarrow_modules.libraries().pa.types
     if types.is_int64(kind) or types.is_uint64(kind):
         return _parse_integers
     if _is_text(kind):
@@ -253,13 +254,13 @@ def _reader(kind: pa.DataType) -> Callable[..., Parsed] | None:
 
 
 def _is_text(kind: pa.DataType) -> bool:
-    types = arrow.libraries().pa.types
+    types = pyarrow_modules.libraries().pa.types
     value = kind.value_type if types.is_dictionary(kind) else kind
     return bool(types.is_string(value) or types.is_large_string(value))
 
 
 def _is_name(kind: pa.DataType) -> bool:
-    return _is_text(kind) or bool(arrow.libraries().pa.types.is_integer(kind))
+    return _is_text(kind) or bool(pyarrow_modules.libraries().pa.types.is_integer(kind))
 
 
 def _parse_integers(values: pa.Array) -> Parsed:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ContextManager, Iterable, Iterator
 
 from memscan.errors import InputError
+from memscan.sources import pyarrow_modules
 from memscan.sources.stores import shown
 from memscan.tables import arrow, identity, places, writing
 from memscan.tables.identity import DocumentError, Encoder, Json, Libraries, Shard
@@ -104,7 +105,7 @@ def write_part(path: str, batches: Iterable[Rows], header: Header) -> Part:
     Memory holds one row group, whatever the size of the batches. The bytes depend on nothing but
     rows, header and the version of pyarrow. Raises OutputError, and whatever ``batches`` raises.
     """
-    pq = arrow.libraries().pq
+    pq = pyarrow_modules.libraries().pq
     columns = schema(header.encoder)
     plain = set(hash_columns(header.encoder))
     rows = failures = 0
@@ -194,7 +195,7 @@ def _check_counts(part: OpenPart) -> None:
 
 def _groups(batches: Iterable[Rows], encoder: Encoder, columns: pa.Schema) -> Iterator[pa.Table]:
     """The rows in sorted groups of equal size, the last one smaller."""
-    concat = arrow.libraries().pa.concat_tables
+    concat = pyarrow_modules.libraries().pa.concat_tables
     waiting: list[pa.Table] = []
     count = 0
     for batch in batches:
@@ -210,5 +211,5 @@ def _groups(batches: Iterable[Rows], encoder: Encoder, columns: pa.Schema) -> It
 
 
 def _in_order(group: pa.Table) -> pa.Table:
-    order = arrow.libraries().pc.sort_indices(names_of(group))
+    order = pyarrow_modules.libraries().pc.sort_indices(names_of(group))
     return group.take(order).combine_chunks()

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Sequence
 import numpy as np
 import numpy.typing as npt
 
-from memscan.tables import arrow, identity
+from memscan.sources import pyarrow_modules
+from memscan.tables import identity
 from memscan.tables.identity import Encoder
 
 if TYPE_CHECKING:
@@ -60,7 +61,7 @@ def schema(encoder: Encoder) -> pa.Schema:
     ``uri`` is text for people and other programs; ``uri_bytes`` is null, or the bytes of a name
     that is not UTF-8 (its ``uri`` then holds replacement characters).
     """
-    pa = arrow.libraries().pa
+    pa = pyarrow_modules.libraries().pa
     return pa.schema(
         [
             pa.field("uri", pa.string(), nullable=False),
@@ -78,7 +79,7 @@ def schema(encoder: Encoder) -> pa.Schema:
 
 def as_table(rows: Rows, encoder: Encoder, columns: pa.Schema) -> pa.Table:
     """The rows in the columns of :func:`schema`."""
-    pa = arrow.libraries().pa
+    pa = pyarrow_modules.libraries().pa
     count, words = len(rows.uris), encoder.words
     lost = np.array([error is not None for error in rows.errors], np.bool_).reshape(count)
     names = [os.fsencode(uri) for uri in rows.uris]
@@ -110,5 +111,5 @@ def as_table(rows: Rows, encoder: Encoder, columns: pa.Schema) -> pa.Table:
 
 def names_of(table: pa.Table) -> pa.ChunkedArray:
     """The bytes of the names in a table with the columns ``uri`` and ``uri_bytes``."""
-    pa, _, pc = arrow.libraries()
+    pa, _, pc = pyarrow_modules.libraries()
     return pc.coalesce(table["uri_bytes"], table["uri"].cast(pa.binary()))

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Collection, Iterator, Sequence, overload
 import numpy as np
 import numpy.typing as npt
 
+from memscan.sources import pyarrow_modules
 from memscan.tables import arrow
 from memscan.tables.part import OpenPart
 from memscan.tables.rows import names_of
@@ -116,7 +117,7 @@ def order_of(runs: Sequence[Run]) -> Order | None:
     together = clusters(runs)
     if all(len(cluster) == 1 for cluster in together):
         return None
-    pa, _, pc = arrow.libraries()
+    pa, _, pc = pyarrow_modules.libraries()
     parts = []
     start = 0
     for cluster in together:
@@ -168,7 +169,7 @@ class StoredPaths(Sequence[str]):
 
         Only runs that can hold one of them are read. Of a name that is here twice, the last.
         """
-        pa, _, pc = arrow.libraries()
+        pa, _, pc = pyarrow_modules.libraries()
         names = sorted(map(os.fsencode, wanted))
         rows: list[int] = []
         for index, run in enumerate(self._runs):
@@ -187,6 +188,6 @@ class StoredPaths(Sequence[str]):
             for run in self._runs:
                 yield from map(os.fsdecode, run.names().to_pylist())
         else:
-            pa = arrow.libraries().pa
+            pa = pyarrow_modules.libraries().pa
             names = pa.chunked_array(_names_of_all(self._runs), pa.binary())
             yield from (os.fsdecode(names[row].as_py()) for row in self._order.tolist())

@@ -15,7 +15,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from memscan.errors import InputError, OutputError
-from memscan.tables import arrow, part, writing
+from memscan.sources import pyarrow_modules
+from memscan.tables import part, writing
 from memscan.tables.identity import Encoder, Shard
 from memscan.tables.rows import Rows, hash_columns
 from memscan.tables.stored import StoredTable
@@ -254,16 +255,16 @@ def test_a_missing_directory_is_an_output_error(tmp_path: Path) -> None:
 def test_without_pyarrow_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "pyarrow", None)
     with pytest.raises(InputError, match=r"pip install 'memscan\[parquet\]'"):
-        arrow.libraries()
+        pyarrow_modules.libraries()
 
 
 def test_a_broken_pyarrow_says_so_itself(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "pyarrow.parquet", None)
     with pytest.raises(ImportError, match=r"pyarrow\.parquet"):
-        arrow.libraries()
+        pyarrow_modules.libraries()
 
 
 def test_a_pyarrow_that_runs_what_it_reads_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pa, "__version__", "14.0.0")
     with pytest.raises(InputError, match="not safe"):
-        arrow.libraries()
+        pyarrow_modules.libraries()
