@@ -11,8 +11,6 @@ from memscan.encoders import KNOWN, PHASH
 from memscan.hashed import is_part, load
 from tests.drawing import picture, save
 
-pytest.importorskip("pyarrow", reason="pyarrow is not installed")
-
 
 @pytest.fixture(autouse=True)
 def work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -53,12 +51,14 @@ def test_hashes_of_others_are_plain_phashes() -> None:
 
 
 def test_a_directory_without_a_manifest_is_no_table() -> None:
+    pytest.importorskip("pyarrow", reason="pyarrow is not installed")
     Path("empty.parquet").mkdir()
     with pytest.raises(InputError, match=r"^empty\.parquet"):
         detect("target.jpg", "empty.parquet")
 
 
 def test_other_files_are_no_parts() -> None:
+    pytest.importorskip("pyarrow", reason="pyarrow is not installed")
     Path("a.parquet").write_bytes(b"PAR1")
     assert not is_part("a.parquet")
     assert not is_part("hashes.csv")
