@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import itertools
+import dataclasses
 import os
-from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Iterator, NamedTuple, Sequence
 
 import numpy as np
@@ -22,8 +21,6 @@ from memscan.views import ViewSet
 if TYPE_CHECKING:
     from memscan.selection import Wanted
     from memscan.shards import ShardEngine
-
-_ASKED_AT_ONCE = 16  # containers, which may be far away
 
 
 class Collected(NamedTuple):
@@ -70,12 +67,9 @@ def collect(
     remote = {entry.url: entry for one in listings for entry in one.remote}
     if not containers and not remote and not tables:
         return Collected(loose, failures, {}, ())
-    with ThreadPoolExecutor(_ASKED_AT_ONCE) as pool:
-        stored = list(itertools.compress(containers, pool.map(hashed.is_part, containers)))
-    containers = [path for path in containers if path not in stored]
     held: dict[str, Held] = {}
     warnings: list[str] = []
-    for path in (*tables, *stored):
+    for path in tables:
         held[path], more = hashed.load(path, encoder, view_set, hash_column, wanted, engine)
         warnings += more
     options = {"encoder": encoder, "view_set": view_set}
@@ -83,6 +77,8 @@ def collect(
         held.update(intake.hash_containers(containers, phase, **options))  # type: ignore[arg-type]
     if remote:
         held.update(intake.hash_remote(list(remote.values()), phase, **options))  # type: ignore[arg-type]
+    sizes = {place: one.table.size for place, one in held.items()}
+    _take_once(loose, held, tables)
     parts = [part for part in (loose, *(one.table for one in held.values())) if len(part)]
     table = joined(parts) if len(parts) > 1 else (parts or [loose])[0]
     if len(parts) < 2:
@@ -102,7 +98,7 @@ def collect(
         table if order is None else table.rows(np.array(order, np.int64)),
         failures + tuple(sorted(lost, key=lambda failure: os.fsencode(failure.path))),
         {
-            place: Count(one.table.size + len(one.failures), one.table.size, one.failures)
+            place: Count(one.table.size + len(one.failures), sizes[place], one.failures)
             for place, one in held.items()
         },
         tuple(
@@ -112,6 +108,26 @@ def collect(
         ),
         tuple(warnings),
     )
+
+
+def _take_once(loose: HashTable, held: dict[str, Held], tables: Sequence[str]) -> None:
+    """Leave out of tables what is also among the images, or in a table before."""
+    if not tables or len(held) + len(loose) < 2:
+        return
+    seen = set(loose.paths)
+    for place in held:
+        if place not in tables:
+            seen.update(held[place].table.paths)
+    for place in tables:
+        table = held[place].table
+        new = np.array([path not in seen for path in table.paths], np.bool_)
+        seen.update(table.paths)
+        if not new.all():
+            fewer = dataclasses.replace(
+                table.chosen(new),
+                population=None if table.population is None else table.size - int((~new).sum()),
+            )
+            held[place] = held[place]._replace(table=fewer)
 
 
 def _name(entry: tuple[str, Held]) -> bytes:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import os
 from typing import TYPE_CHECKING, Iterable, Sequence
@@ -13,6 +14,7 @@ from memscan import (
     decode,
     encoders,
     engines,
+    hashed,
     hashing,
     judging,
     verdicts,
@@ -127,12 +129,17 @@ def detect(
     engines.check(jobs)
     patterns = as_patterns(exclude)
     selection = Selection(recursive, patterns, follow_symlinks)
-    target_listings = list_images(as_paths(targets), selection, "target")
+    target_listings = hashed.separate(list_images(as_paths(targets), selection, "target"))
     require_images(target_listings, "a target")
     of_hashes = dataclasses.replace(selection, hash_column=hash_column)
-    source_listings = list_images(as_paths(source), of_hashes, "source", files_from)
+    source_listings = hashed.separate(
+        list_images(as_paths(source), of_hashes, "source", files_from)
+    )
     held_out_paths = as_paths(holdout)
-    holdout_listings = list_images(held_out_paths, of_hashes, "holdout") if held_out_paths else []
+    holdout_listings = []
+    if held_out_paths:
+        holdout_listings = hashed.separate(list_images(held_out_paths, of_hashes, "holdout"))
+    shard_engine = _engine(engine, address, jobs, source_listings + holdout_listings, hash_column)
     intake = Intake(max_pixels, jobs, cache, progress)
 
     table, failures, counts, volumes, _ = collect(
@@ -156,19 +163,14 @@ def detect(
     if any(listing.tables for listing in source_listings + holdout_listings):
         from memscan.selection import Wanted
 
-        wanted = Wanted(queries, top_k + 1, thresholds.distinct)  # one may be the target itself
-    shard_engine = _engine(engine, address, jobs, source_listings + holdout_listings)
-    reference = Reference.hashed(
-        source_listings,
-        intake,
-        "source",
-        of_source(views),
-        encoder,
-        fast_near,
-        hash_column,
-        wanted,
-        shard_engine,
-    )
+        # One more than is shown, since one may be the target itself.
+        wanted = Wanted(queries, top_k + 1, thresholds.distinct, jobs)
+    how = (of_source(views), encoder, fast_near, hash_column, wanted, shard_engine)
+    other = None
+    with shard_engine or contextlib.nullcontext():
+        reference = Reference.hashed(source_listings, intake, "source", *how)
+        if holdout_listings:
+            other = Reference.hashed(holdout_listings, intake, "holdout", *how)
     excluded = reference.own_rows(table.paths) if exclude_self else None
     judged, curve = judging.judge(
         table,
@@ -184,18 +186,7 @@ def detect(
     remote_places = _remote_places([*target_listings, *source_listings, *holdout_listings])
     findings = verification.verify(judged, thresholds, views, max_pixels, jobs, remote_places)
     held_out = None
-    if holdout_listings:
-        other = Reference.hashed(
-            holdout_listings,
-            intake,
-            "holdout",
-            of_source(views),
-            encoder,
-            fast_near,
-            hash_column,
-            wanted,
-            shard_engine,
-        )
+    if other is not None:
         own_rows = other.own_rows(table.paths) if exclude_self else None
         others, _ = judging.judge(
             table, other.table, thresholds, 1, own_rows, views, with_chance=False, jobs=jobs
@@ -214,7 +205,7 @@ def detect(
         target_failures=unlisted(target_listings) + failures,
         named_failures=named_failures,
         source_failures=reference.failures,
-        targets_in_source=() if exclude_self else tuple(same_files(table.paths, source_listings)),
+        targets_in_source=() if exclude_self else reference.targets_in(table.paths),
         options=Options(
             recursive=recursive,
             exclude=patterns,
@@ -234,14 +225,20 @@ def detect(
         curve=curve,
         holdout=held_out,
         hash_bits=64 * encoder.words,
-        volumes=tuple(dict.fromkeys(volumes + reference.volumes)),
-        warnings=reference.warnings,
+        volumes=tuple(
+            dict.fromkeys(volumes + reference.volumes + (other.volumes if other else ()))
+        ),
+        warnings=reference.warnings + (other.warnings if other else ()),
         remote_places=remote_places,
     )
 
 
 def _engine(
-    name: str, address: str | None, jobs: int | None, listings: Sequence[Listing]
+    name: str,
+    address: str | None,
+    jobs: int | None,
+    listings: Sequence[Listing],
+    hash_column: str | None,
 ) -> ShardEngine | None:
     """The engine of a cluster; None for this machine, where tables are read as memory allows."""
     if name == "local" and address is None:
@@ -250,10 +247,11 @@ def _engine(
 
     chosen = shards.engine(name, address, jobs)
     for listing in listings:
-        if listing.paths or listing.containers or listing.remote:
+        foreign = any(hashed.are_foreign(path, hash_column) for path in listing.tables)
+        if foreign or listing.paths or listing.containers or listing.remote:
             raise InputError(
-                f"{listing.root}: a cluster searches tables of hashes, which this is not "
-                "(memscan index --engine ray makes one)"
+                f"{stores.shown(listing.root)}: a cluster searches tables of hashes, which this is "
+                "not (memscan index --engine ray makes one)"
             )
     return chosen
 

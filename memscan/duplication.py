@@ -7,7 +7,7 @@ from typing import Iterable
 import numpy as np
 import numpy.typing as npt
 
-from memscan import __version__, decode, engines, hamming, hashing, search
+from memscan import __version__, decode, engines, hamming, hashed, hashing, search
 from memscan.cache import Cache
 from memscan.collection import collect
 from memscan.errors import InputError
@@ -43,8 +43,8 @@ def duplicates(
     """Group the images that are near-duplicates of each other, directly or through others.
 
     Args:
-        paths: a directory of images, an image, or several of either. A file reached twice counts
-            once.
+        paths: what a source of :func:`memscan.detect` may be, or several. A file reached twice
+            counts once.
         recursive: whether directories are searched at every depth.
         near_threshold: the largest distance, in bits, of two near-duplicates.
         exclude: shell patterns for paths below a given directory that are left out.
@@ -64,15 +64,16 @@ def duplicates(
         raise InputError(f"the threshold must lie between 0 and {hamming.BITS} bits")
     engines.check(jobs)
     selection = Selection(recursive, as_patterns(exclude), follow_symlinks)
-    listings = list_images(as_paths(paths), selection, "directory")
+    listings = hashed.separate(list_images(as_paths(paths), selection, "directory"))
     intake = Intake(max_pixels, jobs, cache, progress)
-    table, failures, counts, _, _ = collect(listings, intake, "images")
+    table, failures, counts, _, warnings = collect(listings, intake, "images")
     require_readable(listings, failures, counts)
     return DuplicateReport(
         version=__version__,
         encoder=hashing.fingerprint(),
         libraries=hashing.library_versions(),
         threshold=near_threshold,
+        warnings=warnings,
         sources=tuple(Source(listing.root, found_in(listing, counts)) for listing in listings),
         hashed=len(table),
         groups=tuple(_group(table, rows) for rows in _rows(table, near_threshold, jobs)),

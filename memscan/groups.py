@@ -45,7 +45,8 @@ class DuplicateReport:
     ``threshold`` is the largest distance in bits that joins two images. ``groups`` are the largest
     first, those of one size by their first path bytewise. ``low_information`` names the images that
     were left out of the groups because flat images and gradients collide without being copies.
-    Every image that was found is among the ``hashed`` or a failure.
+    Every image that was found is among the ``hashed`` or a failure. ``warnings`` are sentences
+    about tables of hashes.
     """
 
     version: str
@@ -57,6 +58,7 @@ class DuplicateReport:
     groups: tuple[DuplicateGroup, ...]
     low_information: tuple[str, ...]
     failures: tuple[Failure, ...]
+    warnings: tuple[str, ...] = ()
 
     @property
     def found(self) -> int:

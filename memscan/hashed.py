@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import dataclasses
+import itertools
 import os
-from typing import TYPE_CHECKING
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, Sequence
 
 from memscan import hashing
 from memscan.encoders import Encoder
 from memscan.errors import InputError
 from memscan.intake import Held
 from memscan.records import Failure, Stage
+from memscan.sources.directories import Listing
 from memscan.sources.stores import is_remote, shown
 from memscan.sources.uris import kind_of
 from memscan.views import ViewSet
@@ -18,6 +22,8 @@ if TYPE_CHECKING:
     from memscan.selection import Wanted
     from memscan.shards import ShardEngine
 
+
+_ASKED_AT_ONCE = 16  # whether they are parts of tables, which on stores means waiting
 
 MOST_LOADED = 0.25
 """Share of the machine's memory that the hashes of a table may take."""
@@ -30,6 +36,28 @@ def is_part(path: str) -> bool:
     from memscan.tables import stored  # pyarrow
 
     return stored.is_table(path)
+
+
+def separate(listings: Sequence[Listing]) -> list[Listing]:
+    """The listings with parts of hash tables among their tables, and not among their containers."""
+    containers = [path for listing in listings for path in listing.containers]
+    with ThreadPoolExecutor(_ASKED_AT_ONCE) as pool:
+        parts = set(itertools.compress(containers, pool.map(is_part, containers)))
+    if not parts:
+        return list(listings)
+    return [
+        dataclasses.replace(
+            listing,
+            containers=tuple(path for path in listing.containers if path not in parts),
+            tables=tuple(sorted(parts.intersection(listing.containers).union(listing.tables))),
+        )
+        for listing in listings
+    ]
+
+
+def are_foreign(path: str, hash_column: str | None) -> bool:
+    """Whether a table holds hashes that others made: by its name, or as the user says."""
+    return hash_column is not None or shown(path).lower().endswith((".csv", ".npy"))
 
 
 def load(
@@ -49,7 +77,7 @@ def load(
     """
     from memscan.tables import foreign, stored
 
-    if hash_column is not None or shown(path).lower().endswith((".csv", ".npy")):
+    if are_foreign(path, hash_column):
         if encoder.name != "phash" or view_set.names:
             raise InputError(
                 f"{shown(path)}: hashes that others made are compared by --hash phash and "

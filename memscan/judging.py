@@ -15,6 +15,7 @@ from memscan.hamming import Positions
 from memscan.matching import Matches
 from memscan.records import Basis, Chance, Finding, Match, Reason, Thresholds, View
 from memscan.report import CurvePoint
+from memscan.sources.stores import shown
 from memscan.table import HashTable, as_integer, sampled
 
 GENERIC_COUNT, GENERIC_SHARE = 10, 1e-4
@@ -64,7 +65,7 @@ def judge(
     for row, path in enumerate(targets.paths):
         matches = _matches(sources, found, row)
         if not matches:
-            raise InputError(f"{path}: the source holds no other image to compare it with")
+            raise InputError(f"{shown(path)}: the source holds no other image to compare it with")
         finding = Finding(
             target=path,
             hash=as_integer(targets.hashes[row]),

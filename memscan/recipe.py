@@ -99,7 +99,7 @@ def hash_items(some: Iterable[Item], recipe: Recipe) -> list[Named]:
             prepared.append(recipe.encoder.prepare(image, recipe.view_set))
             outcomes.append(None)
         except ImageError as error:
-            outcomes.append(Failure(item.uri, _stage(error), str(error)))
+            outcomes.append(Failure(item.uri, stage_of(error), str(error)))
     hashed = iter(recipe.encoder.finish(prepared, recipe.view_set))
     return [
         (item.uri, item.mapping, next(hashed) if failure is None else failure)
@@ -122,7 +122,7 @@ def hash_files(paths: Iterable[str], recipe: Recipe) -> list[Stamped]:
             prepared.append(_prepared(path, recipe))
             outcomes.append(None)
         except ImageError as error:
-            outcomes.append(Failure(path, _stage(error), str(error)))
+            outcomes.append(Failure(path, stage_of(error), str(error)))
     hashed = iter(recipe.encoder.finish(prepared, recipe.view_set))
     images = [next(hashed) if failure is None else failure for failure in outcomes]
     return list(zip(stamps, images))
@@ -138,7 +138,8 @@ def _prepared(path: str, recipe: Recipe) -> object:
     return recipe.encoder.prepare(image, recipe.view_set)
 
 
-def _stage(error: ImageError) -> Stage:
+def stage_of(error: ImageError) -> Stage:
+    """Where an image was lost, by what was raised."""
     if isinstance(error, HashError):
         return Stage.HASH
     return Stage.DECODE if isinstance(error, DecodeError) else Stage.READ

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Collection, Mapping, Sequence
 
@@ -85,11 +86,20 @@ class Reference:
 
     def own_rows(self, targets: Sequence[str]) -> npt.NDArray[np.int64]:
         """For each target, the row of the file in this collection that it is itself, or -1."""
-        own = {path: path for path in targets}  # a table of hashes knows names alone
-        own.update(same_files(targets, self.listings))
-        wanted = set(own.values())
-        rows = self.table.positions(wanted)
-        return np.array([rows.get(own.get(path, ""), -1) for path in targets], np.int64)
+        names = {path: [path] for path in targets}
+        if any(listing.tables for listing in self.listings):  # these know names alone
+            names = {path: [path, os.path.normpath(path)] for path in targets}
+        for path, name in same_files(targets, self.listings).items():
+            names[path].insert(0, name)
+        rows = self.table.positions({name for several in names.values() for name in several})
+        return np.array(
+            [next((rows[name] for name in names[path] if name in rows), -1) for path in targets],
+            np.int64,
+        )
+
+    def targets_in(self, targets: Sequence[str]) -> tuple[str, ...]:
+        """The targets that lie in this collection."""
+        return tuple(path for path, row in zip(targets, self.own_rows(targets)) if row >= 0)
 
 
 def _hash_again(

@@ -34,12 +34,14 @@ class Wanted:
     """What the images of a table are compared with.
 
     ``queries`` are the hashes of all targets in all views that count, ``count`` is the number of
-    closest images that each of them needs, ``radius`` the bits within which it needs all.
+    closest images that each of them needs, ``radius`` the bits within which it needs all, ``jobs``
+    the number of threads.
     """
 
     queries: Hashes
     count: int
     radius: int
+    jobs: int | None = None
 
 
 def select(table: StoredTable, views: Sequence[str], wanted: Wanted, size: int) -> HashTable:
@@ -75,7 +77,7 @@ def select_by(
 ) -> tuple[HashTable, tuple[Failure, ...]]:
     """What :func:`select` gives of the whole table, a part at a time by an engine's workers.
 
-    Parts that could not be searched are failures. Raises InputError.
+    The engine has been entered. Parts that could not be searched are failures. Raises InputError.
     """
     words = wanted.queries.reshape(len(wanted.queries), -1)
     asked = {
@@ -90,15 +92,12 @@ def select_by(
     requests = ({"part": places.absolute(path), **asked} for path in paths)
     found: dict[int, HashTable] = {}
     failures = []
-    with engine:
-        for outcome in engine.run(TASK, requests):
-            if outcome.result is None:
-                reason = outcome.failure or "no answer"
-                failures.append(
-                    Failure(shown(paths[outcome.index]), Stage.READ, reason, is_shard=True)
-                )
-            else:
-                found[outcome.index] = _from_json(outcome.result, table.encoder.words, views)
+    for outcome in engine.run(TASK, requests):
+        if outcome.result is None:
+            reason = outcome.failure or "no answer"
+            failures.append(Failure(shown(paths[outcome.index]), Stage.READ, reason, is_shard=True))
+        else:
+            found[outcome.index] = _from_json(outcome.result, table.encoder.words, views)
     empty = _from_json(
         _to_json(table.rows(np.empty(0, np.int64), views)), table.encoder.words, views
     )
@@ -122,6 +121,7 @@ def select_part(request: dict[str, Any], report: Callable[[int], None]) -> dict[
         queries[:, 0].copy() if request["words"] == 1 else queries,
         request["count"],
         request["radius"],
+        jobs=1,  # shards are the parallelism
     )
     table = StoredTable.open(request["part"])
     found = select(table, request["views"], wanted, request["size"])
@@ -141,7 +141,8 @@ class _Closest:
         """Take in a block of the table."""
         queries, count, radius = self._wanted.queries, self._wanted.count, self._wanted.radius
         find = neighbours.nearest if queries.ndim == 1 else search.nearest
-        found = find(queries, hashes, min(count, len(hashes)), radius=radius)
+        jobs = self._wanted.jobs
+        found = find(queries, hashes, min(count, len(hashes)), radius=radius, jobs=jobs)
         both = found.distances if self._best is None else np.hstack([self._best, found.distances])
         self._best = np.sort(both, axis=1)[:, :count]
         # All that are as close as the last one that counts, since names resolve equal distances,

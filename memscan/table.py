@@ -24,7 +24,7 @@ def _no_qualities() -> npt.NDArray[np.uint8]:
 
 @dataclass(frozen=True)
 class HashTable:
-    """One row per image that could be hashed, in the order in which the images were given.
+    """One row per image that could be hashed.
 
     ``paths`` has length N; ``hashes`` (uint64) has shape (N,) or (N, W), and ``low_information``
     (bool) has shape (N,). ``views``, of shape (N, V) or (N, V, W), holds the hashes of other views,
@@ -108,7 +108,10 @@ def joined(tables: Sequence[HashTable]) -> HashTable:
         np.concatenate([table.low_information for table in tables]),
         np.concatenate([table.views for table in tables]) if first.view_names else _no_views(),
         first.view_names,
-        np.concatenate([table.qualities for table in tables]),
+        # Of sources, for whose qualities nobody asks, tables on disk bring none.
+        np.concatenate([table.qualities for table in tables])
+        if all(len(table.qualities) == len(table) for table in tables)
+        else _no_qualities(),
         population=None if whole else sum(table.size for table in tables),
         sample=None if whole else np.concatenate([_drawn_from(table) for table in tables]),
     )

@@ -26,7 +26,7 @@ def start(jobs: int, stack: contextlib.ExitStack) -> Crew | None:
 
 
 def answer_requests() -> None:
-    """Hash chunks of files for another process: what runs in a :class:`Crew`."""
+    """Hash files and containers for another process: what runs in a :class:`Crew`."""
 
     def answer(request: dict[str, Any]) -> list[Any]:
         recipe = Recipe.of(request["options"])

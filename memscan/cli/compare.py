@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from memscan.cli import options
-from memscan.cli.process import ExitCode, write_stdout
+from memscan.cli.process import ExitCode, warn, write_stdout
 from memscan.errors import InputError
 from memscan.sources.stores import shown
 
@@ -20,6 +20,8 @@ def command(a: str, b: str, hash: str) -> int:
     from memscan.reports import comparison
 
     report = detection.detect(a, b, hash=hash)
+    for sentence in report.warnings:
+        warn(sentence)
     for path, count in ((a, len(report.findings)), (b, report.hashed)):
         if count != 1:
             raise InputError(f"{shown(path)}: it holds {count} images, and compare takes one")

@@ -9,7 +9,7 @@ import click
 from memscan.cli import options, outputs
 from memscan.cli.gate import exit_code
 from memscan.cli.kept import kept_hashes
-from memscan.cli.process import write_stdout
+from memscan.cli.process import warn, write_stdout
 from memscan.cli.progress import progress_bars
 from memscan.reports.duplicates import FORMATS, SUFFIXES, render
 
@@ -68,6 +68,8 @@ def command(
             progress=progress,
             **scan,
         )
+    for sentence in report.warnings:
+        warn(sentence)
     for path in output_paths:
         format = outputs.format_of(path, SUFFIXES)
         outputs.write_whole(path, render(report, format, verbose=True))

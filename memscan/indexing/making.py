@@ -6,14 +6,22 @@ import os
 from dataclasses import dataclass
 from typing import Any, Callable, Iterable, Iterator, NamedTuple, Sequence
 
-from memscan import __version__, decode, encoders, shards, views
-from memscan.errors import OutputError
+from memscan import __version__, decode, encoders, hashed, shards, views
+from memscan.errors import InputError, OutputError
 from memscan.indexing import output as place
 from memscan.indexing.planning import Kind, Piece, plan, stamp_of
 from memscan.indexing.work import TASK, table_encoder
 from memscan.sources import pyarrow_modules
-from memscan.sources.directories import Selection
-from memscan.sources.given import AnyPath, Named, as_paths, as_patterns, list_images
+from memscan.sources.directories import Listing, Selection
+from memscan.sources.given import (
+    AnyPath,
+    Named,
+    as_paths,
+    as_patterns,
+    list_images,
+    require_images,
+)
+from memscan.sources.stores import shown
 from memscan.tables import manifest, places
 from memscan.tables.finishing import finish
 from memscan.tables.identity import Json, Shard, printable
@@ -95,7 +103,9 @@ def index(
     workers = shards.engine(engine, address, jobs)
     given, patterns = as_paths(sources), as_patterns(exclude)
     selection = Selection(recursive, patterns, follow_symlinks)
-    listings = list_images(given, selection, "source", lists)
+    listings = hashed.separate(list_images(given, selection, "source", lists))
+    require_images(listings, "index")
+    _require_no_secrets(listings)
     roots = [*given, *(named.root for named in lists)]
     options: dict[str, Json] = {
         "sources": [printable(root) for root in roots],
@@ -107,6 +117,17 @@ def index(
         "max_pixels": max_pixels,
     }
     return run.make(plan(listings), workers, roots, options)
+
+
+def _require_no_secrets(listings: Sequence[Listing]) -> None:
+    """Raise InputError for URLs with a password or a signature, which a table would keep."""
+    for listing in listings:
+        for given in (listing.root, *listing.containers, *(one.url for one in listing.remote)):
+            if shown(given) != given:
+                raise InputError(
+                    f"{shown(given)}: a table holds the URLs of its images, and this one has a "
+                    "password or a query; give the credentials in another way"
+                )
 
 
 class _Run:

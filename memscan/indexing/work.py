@@ -11,8 +11,9 @@ import numpy as np
 from memscan import __version__, decode, hashing, views
 from memscan.encoders import Encoder, choose
 from memscan.engines import CHUNK
-from memscan.errors import DecodeError, HashError, ImageError, InputError, OutputError
+from memscan.errors import ImageError, InputError, OutputError
 from memscan.indexing.planning import Kind
+from memscan.recipe import stage_of
 from memscan.records import Failure, HashedImage, Stage
 from memscan.sources import items
 from memscan.sources.directories import Entry
@@ -173,17 +174,11 @@ def _hashed(
             prepared.append(encoder.prepare(image(), view_set))
             failures.append(None)
         except ImageError as error:
-            failures.append(Failure(uri, _stage(error), str(error)))
+            failures.append(Failure(uri, stage_of(error), str(error)))
     hashes = iter(encoder.finish(prepared, view_set))
     return [
         (uri, next(hashes) if failure is None else failure) for uri, failure in zip(names, failures)
     ]
-
-
-def _stage(error: ImageError) -> Stage:
-    if isinstance(error, HashError):
-        return Stage.HASH
-    return Stage.DECODE if isinstance(error, DecodeError) else Stage.READ
 
 
 def _batch(

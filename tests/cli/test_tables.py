@@ -114,9 +114,13 @@ class TestCluster:
         pytest.importorskip("ray", reason="the extra ray is not installed")
 
     def test_it_finds_what_this_machine_finds(self) -> None:
-        local = scanned("--source", "table.parquet")
-        by_ray = scanned("--source", "table.parquet", "--engine", "ray")
-        assert by_ray == local
+        shutil.copytree("training_data", "more")
+        done = run(MEMSCAN, "index", "more", "-r", "--output", "more.parquet")
+        assert done.returncode == 0, done.stderr
+        tables = ("--source", "table.parquet", "--source", "more.parquet")
+        held_out = ("--holdout", "more.parquet")
+        local = scanned(*tables, *held_out)
+        assert scanned(*tables, *held_out, "--engine", "ray") == local
 
     def test_a_part_that_cannot_be_searched_is_named(self, monkeypatch: pytest.MonkeyPatch) -> None:
         for number in range(3):
@@ -143,3 +147,55 @@ def test_a_cluster_wants_a_table() -> None:
     done = run(DETECT, "--target", "generated", "--source", "generated", "--engine", "ray")
     assert (done.stdout, done.returncode) == ("", 2)
     assert "generated: a cluster searches tables of hashes, which this is not" in done.stderr
+
+
+def test_images_beside_their_table_count_once() -> None:
+    index("pdq.parquet", "--hash", "pdq")
+    both = ["--source", "training_data", "-r", "--source", "pdq.parquet", "--hash", "pdq"]
+    found = scanned(*both)
+    alone = scanned("--source", "training_data", "-r", "--hash", "pdq")
+    assert {key: found[key] for key in KEPT} == {key: alone[key] for key in KEPT}
+    assert found["source"]["found"] == found["source"]["hashed"] == 6
+    part = next(Path("table.parquet").glob("part-*.parquet"))
+    twice = scanned("--source", "table.parquet", "--source", str(part))
+    assert twice["source"]["hashed"] == 6
+
+
+def test_a_target_is_known_in_a_table_under_another_spelling() -> None:
+    target = "./training_data/class_A/img_0.png"
+    done = run(DETECT, "--target", target, "--source", "table.parquet")
+    assert "match themselves: 1, first" in done.stderr
+    own = run(DETECT, "--target", target, "--source", "table.parquet", "--exclude-self")
+    assert own.stderr == ""
+    assert "Verdict: Distinct" in own.stdout
+
+
+def test_a_part_is_no_image() -> None:
+    part = str(next(Path("table.parquet").glob("part-*.parquet")))
+    done = run(DETECT, "--target", part, "--source", "training_data", "-r")
+    assert done.stderr == f"Error: {part}: a target needs images, and this holds hashes\n"
+    for source in (part, "table.parquet"):
+        made = run(MEMSCAN, "index", source, "--output", "again.parquet")
+        assert (made.stdout, made.returncode) == ("", 2)
+        assert made.stderr == f"Error: {source}: index needs images, and this holds hashes\n"
+
+
+def test_secrets_of_urls_stay_out_of_tables() -> None:
+    url = "https://user:SECRET@127.0.0.1:1/x.tar?sig=SECRET"
+    for command in (
+        [*MEMSCAN, "index", url, "--output", "again.parquet"],
+        [*DETECT, "--target", "generated", "--source", url, "--engine", "ray"],
+    ):
+        done = run(command)
+        assert done.returncode == 2
+        assert "SECRET" not in done.stdout + done.stderr
+    assert not Path("again.parquet").exists()
+
+
+def test_warnings_of_a_holdout_are_told() -> None:
+    Path("held.csv").write_text("phash\n" + "0123456789abcdef\n")
+    scan = ["--target", "generated", "--source", "table.parquet", "--holdout", "held.csv"]
+    assert "held.csv: hashes of other software" in run(DETECT, *scan).stderr
+    assert "held.csv: hashes of" in run(MEMSCAN, "duplicates", "held.csv").stderr
+    pair = run(MEMSCAN, "compare", "generated/near.jpg", "held.csv")
+    assert "held.csv: hashes of" in pair.stderr
