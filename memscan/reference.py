@@ -99,7 +99,11 @@ class Reference:
 
     def targets_in(self, targets: Sequence[str]) -> tuple[str, ...]:
         """The targets that lie in this collection."""
-        return tuple(path for path, row in zip(targets, self.own_rows(targets)) if row >= 0)
+        inside = set(same_files(targets, self.listings))
+        if any(listing.tables for listing in self.listings):
+            rows = self.own_rows(targets)
+            inside.update(path for path, row in zip(targets, rows) if row >= 0)
+        return tuple(path for path in targets if path in inside)
 
 
 def _hash_again(
