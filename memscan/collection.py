@@ -11,6 +11,7 @@ import numpy as np
 from memscan import hashed, views
 from memscan.encoders import PHASH, Encoder
 from memscan.intake import Held, Intake
+from memscan.recipe import Recipe
 from memscan.records import Failure
 from memscan.report import Volume
 from memscan.sources.directories import Listing
@@ -72,11 +73,11 @@ def collect(
     for path in tables:
         held[path], more = hashed.load(path, encoder, view_set, hash_column, wanted, engine)
         warnings += more
-    options = {"encoder": encoder, "view_set": view_set}
+    recipe = Recipe(encoder, False, view_set, intake.max_pixels)
     if containers:
-        held.update(intake.hash_containers(containers, phase, **options))  # type: ignore[arg-type]
+        held.update(intake.hash_containers(containers, phase, recipe))
     if remote:
-        held.update(intake.hash_remote(list(remote.values()), phase, **options))  # type: ignore[arg-type]
+        held.update(intake.hash_remote(list(remote.values()), phase, recipe))
     sizes = {place: one.table.size for place, one in held.items()}
     _take_once(loose, held, tables)
     parts = [part for part in (loose, *(one.table for one in held.values())) if len(part)]

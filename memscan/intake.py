@@ -85,22 +85,15 @@ class Intake:
         return (table.chosen(done), tuple(failures)) if failures else (table, ())
 
     def hash_containers(
-        self,
-        containers: Sequence[str],
-        phase: str,
-        *,
-        encoder: Encoder = PHASH,
-        fast: bool = False,
-        view_set: ViewSet = views.NONE,
+        self, containers: Sequence[str], phase: str, recipe: Recipe
     ) -> Iterator[tuple[str, Held]]:
         """Hash the images in each container, in the given order of the containers.
 
-        Containers that are known, whole, are not opened. ``fast`` and ``view_set`` are as for
-        files. Raises InputError for a missing extra, and a Parquet file without images.
+        Containers that are known, whole, are not opened. Raises InputError for a missing extra, and
+        a Parquet file without images.
         """
         from memscan.sources import items  # much code for what few scans need
 
-        recipe = Recipe(encoder, fast, view_set, self.max_pixels)
         stamps = {path: items.stamp_of(path) for path in containers}  # before they are read
         known = {path: self._known(path, stamps[path], recipe) for path in containers}
         unknown = [path for path in containers if known[path] is None]
@@ -118,18 +111,11 @@ class Intake:
                 yield path, held
 
     def hash_remote(
-        self,
-        entries: Sequence[Entry],
-        phase: str,
-        *,
-        encoder: Encoder = PHASH,
-        fast: bool = False,
-        view_set: ViewSet = views.NONE,
+        self, entries: Sequence[Entry], phase: str, recipe: Recipe
     ) -> Iterator[tuple[str, Held]]:
         """Hash image files on a store; each gives a table of one row, or a failure."""
         from memscan.sources import items
 
-        recipe = Recipe(encoder, fast, view_set, self.max_pixels)
         stamps = {
             entry.url: items.stamp_of_identity(entry.identity) if entry.identity else None
             for entry in entries

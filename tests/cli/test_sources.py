@@ -21,6 +21,7 @@ import pytest
 from tests.cli.running import DETECT, MEMSCAN, environment, run
 from tests.drawing import needs_posix, picture, save
 from tests.sources.archives import gz, tar, zipped
+from tests.stores import s3_server
 
 pytestmark = pytest.mark.usefixtures("work")
 
@@ -415,20 +416,10 @@ def test_medical_volumes() -> None:
 @pytest.fixture
 def bucket() -> Iterator[Any]:
     """An S3 server on this machine; what puts an object into its one bucket."""
-    pytest.importorskip("s3fs", reason="s3fs is not installed")
-    server_of = pytest.importorskip("moto.server", reason="moto is not installed (Python 3.9)")
-    server = server_of.ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    with pytest.MonkeyPatch.context() as patch:
-        for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
-            patch.setenv(name, "testing")
-        patch.setenv("AWS_DEFAULT_REGION", "us-east-1")
-        patch.setenv("AWS_ENDPOINT_URL", f"http://{host}:{port}")
+    with s3_server():
         client = importlib.import_module("boto3").client("s3")
         client.create_bucket(Bucket="training-set")
         yield lambda key, data: client.put_object(Bucket="training-set", Key=key, Body=data)
-    server.stop()
 
 
 def test_a_bucket_gives_what_the_directory_gives(bucket: Any) -> None:

@@ -23,6 +23,7 @@ from memscan.sources.directories import Selection
 from memscan.sources.remote import find_remote, identity, open_remote, read_many, read_remote
 from memscan.sources.stores import PACKAGES, connect, is_remote, local_path, shown
 from tests.drawing import needs_posix
+from tests.stores import s3_server
 
 fsspec: Any = pytest.importorskip("fsspec", reason="fsspec is not installed")
 
@@ -399,16 +400,7 @@ class TestWeb:
 @pytest.fixture(scope="module")
 def s3() -> Iterator[Any]:
     """A client of an S3 server on this machine, which the environment names as the endpoint."""
-    pytest.importorskip("s3fs", reason="s3fs is not installed")
-    server_of = pytest.importorskip("moto.server", reason="moto is not installed (Python 3.9)")
-    server = server_of.ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    with pytest.MonkeyPatch.context() as patch:
-        for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
-            patch.setenv(name, "testing")
-        patch.setenv("AWS_DEFAULT_REGION", "us-east-1")
-        patch.setenv("AWS_ENDPOINT_URL", f"http://{host}:{port}")
+    with s3_server():
         client = importlib.import_module("boto3").client("s3")
         client.create_bucket(Bucket="pictures")
         for key, data in {
@@ -425,7 +417,6 @@ def s3() -> Iterator[Any]:
         client.put_object(Bucket="pictures", Key="public.png", Body=b"p", ACL="public-read")
         yield client
     importlib.import_module("s3fs").S3FileSystem.clear_instance_cache()
-    server.stop()
 
 
 @pytest.mark.usefixtures("s3")

@@ -30,6 +30,7 @@ from memscan.tables.identity import Encoder
 from memscan.tables.merging import merge
 from memscan.tables.stored import StoredTable, is_table
 from tests.drawing import picture
+from tests.stores import s3_server
 from tests.tables.making import PLAIN, finish, rows, table, write
 
 pa = pytest.importorskip("pyarrow", reason="tables on disk need the extra parquet")
@@ -51,21 +52,11 @@ def memory() -> Iterator[Any]:
 @pytest.fixture(scope="module")
 def s3() -> Iterator[Any]:
     """The file system of an S3 server on this machine, with a bucket ``tables``."""
-    pytest.importorskip("s3fs", reason="s3fs is not installed")
-    server_of = pytest.importorskip("moto.server", reason="moto is not installed (Python 3.9)")
-    server = server_of.ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    with pytest.MonkeyPatch.context() as patch:
-        for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
-            patch.setenv(name, "testing")
-        patch.setenv("AWS_DEFAULT_REGION", "us-east-1")
-        patch.setenv("AWS_ENDPOINT_URL", f"http://{host}:{port}")
+    with s3_server():
         store = fsspec.filesystem("s3", use_listings_cache=False)
         store.mkdir("tables")
         yield store
     importlib.import_module("s3fs").S3FileSystem.clear_instance_cache()
-    server.stop()
 
 
 @pytest.fixture
