@@ -107,24 +107,28 @@ def test_a_cluster_that_loses_a_worker_and_a_machine_loses_no_shard(
     for folder in (here, there):
         folder.mkdir()
     with LocalEngine(2) as local:
-        run(local, "write_part", shards(here, 12, images=10, pause=0))
+        run(local, "write_part", shards(here, 24, images=10, pause=0))
+
+    def is_busy_everywhere() -> bool:
+        unfinished = (int(path.suffixes[-2][1:]) for path in there.glob("*.part.*.tmp"))
+        return len(list(filter(is_running, unfinished))) == 3
 
     def disturb() -> None:
         wait_until(lambda: len(list(there.glob("*.part"))) >= 2)
         wait_until(lambda: _kill_one(there))
-        wait_until(lambda: len(list(filter(is_running, tasks.processes(there)))) == 3)  # all busy
+        wait_until(is_busy_everywhere)
         nodes.remove()
         nodes.add()
 
     disturbing = threading.Thread(target=disturb)
     disturbing.start()
     with RayEngine(nodes.address) as engine:
-        outcomes = run(engine, "write_part", shards(there, 12, images=10, pause=0.12))
+        outcomes = run(engine, "write_part", shards(there, 24, images=10, pause=0.12))
     disturbing.join()
-    assert [o.failure for o in outcomes] == [None] * 12
+    assert [o.failure for o in outcomes] == [None] * 24
     assert sum(o.attempts - 1 for o in outcomes) >= 2  # the worker's shard and the machine's
     assert _parts(there) == _parts(here)
-    assert len(_parts(there)) == 12
+    assert len(_parts(there)) == 24
 
 
 DRIVER = f"""
