@@ -82,21 +82,19 @@ def collect(
     _take_once(loose, held, tables)
     parts = [part for part in (loose, *(one.table for one in held.values())) if len(part)]
     table = joined(parts) if len(parts) > 1 else (parts or [loose])[0]
-    if len(parts) < 2:
-        order = None  # one part is in bytewise order
-    elif by_listing:
+    if len(parts) > 1 and not by_listing:  # one part is in this order
+        table = table.in_bytewise_order()
+    elif len(parts) > 1:
         rank = {path: number for number, one in enumerate(listings) for path in _places(one)}
         places = [*loose.paths]
         for place, one in held.items():
             places += [place] * len(one.table)
         keys = [(rank[place], os.fsencode(path)) for place, path in zip(places, table.paths)]
         order = sorted(range(len(table)), key=keys.__getitem__)
-    else:
-        names = [os.fsencode(path) for path in table.paths]
-        order = sorted(range(len(table)), key=names.__getitem__)
+        table = table.rows(np.array(order, np.int64))
     lost = [failure for place in held for failure in held[place].failures]
     return Collected(
-        table if order is None else table.rows(np.array(order, np.int64)),
+        table,
         failures + tuple(sorted(lost, key=lambda failure: os.fsencode(failure.path))),
         {
             place: Count(one.table.size + len(one.failures), sizes[place], one.failures)

@@ -140,9 +140,8 @@ class Intake:
         if kept is None:
             return None
         names = [_uri(name, container) for name in kept.names]
-        order = sorted(range(len(names)), key=lambda row: os.fsencode(names[row]))
-        table = assembly.table(names, kept.rows, recipe).rows(np.array(order, np.int64))
-        return Held(table, (), kept.remark)
+        table = assembly.table(names, kept.rows, recipe)
+        return Held(table.in_bytewise_order(), (), kept.remark)
 
     def _keep(
         self, container: str, stamp: Stamp | None, named: Sequence[Named], recipe: Recipe

@@ -2,8 +2,20 @@
 
 from __future__ import annotations
 
+import functools
 import os
-from typing import TYPE_CHECKING, Any, Iterable, NamedTuple, Optional, Sequence, Tuple, Union
+from typing import (
+    TYPE_CHECKING,
+    Any,
+    Callable,
+    Iterable,
+    Iterator,
+    NamedTuple,
+    Optional,
+    Sequence,
+    Tuple,
+    Union,
+)
 
 from PIL import Image
 
@@ -19,6 +31,8 @@ if TYPE_CHECKING:
 
 Outcome = Union[HashedImage, Failure]
 Stamped = Tuple[Optional[Stamp], Outcome]
+Loader = Callable[[], decode.Decoded]
+"""Decodes an image. Raises ImageError."""
 Named = Tuple[str, str, Outcome]
 """The URI of an image, how the values of a medical volume became grey levels, and its hash."""
 
@@ -82,64 +96,75 @@ def hash_image(
         return hash_decoded([decoded])[0].words[0]
 
 
-def hash_items(some: Iterable[Item], recipe: Recipe) -> list[Named]:
-    """Hash some images; each gives its URI, its mapping, and its hash or its failure."""
-    from memscan.sources import items
+def hash_all(
+    some: Iterable[tuple[str, Loader | Failure]], encoder: Encoder, view_set: ViewSet
+) -> list[tuple[str, Outcome]]:
+    """Hash some named images; each gives its name, and its hash or its failure, in order.
 
-    chunk: list[Item] = []
-    outcomes: list[Failure | None] = []
+    Several at a time, because the work on thumbnails is so short that threads would spend more
+    time in passing the interpreter lock to each other than in it. No image is held while the next
+    one is decoded: its memory is then used again, which is a sixth faster at 3 megapixels than
+    getting fresh pages.
+    """
+    names: list[str] = []
+    lost: list[Failure | None] = []
     prepared = []
-    for item in some:
-        chunk.append(item)
-        if isinstance(item.content, Failure):
-            outcomes.append(item.content)
+    for name, load in some:
+        names.append(name)
+        if isinstance(load, Failure):
+            lost.append(load)
             continue
         try:
-            image = items.decoded(item, recipe.max_pixels, fast=recipe.fast)
-            prepared.append(recipe.encoder.prepare(image, recipe.view_set))
-            outcomes.append(None)
+            prepared.append(encoder.prepare(load(), view_set))
+            lost.append(None)
         except ImageError as error:
-            outcomes.append(Failure(item.uri, stage_of(error), str(error)))
-    hashed = iter(recipe.encoder.finish(prepared, recipe.view_set))
-    return [
-        (item.uri, item.mapping, next(hashed) if failure is None else failure)
-        for item, failure in zip(chunk, outcomes)
-    ]
+            lost.append(Failure(name, _stage(error), str(error)))
+    hashed = iter(encoder.finish(prepared, view_set))
+    outcomes = (next(hashed) if failure is None else failure for failure in lost)
+    return list(zip(names, outcomes))
+
+
+def hash_items(some: Iterable[Item], recipe: Recipe) -> list[Named]:
+    """Hash some images; each gives its URI, its mapping, and its hash or its failure."""
+    mappings: list[str] = []
+
+    def loaders() -> Iterator[tuple[str, Loader | Failure]]:
+        for item in some:
+            mappings.append(item.mapping)
+            yield item.uri, item_loader(item, recipe.max_pixels, fast=recipe.fast)
+
+    hashed = hash_all(loaders(), recipe.encoder, recipe.view_set)
+    return [(uri, mapping, outcome) for (uri, outcome), mapping in zip(hashed, mappings)]
+
+
+def item_loader(item: Item, max_pixels: int, *, fast: bool = False) -> Loader | Failure:
+    """What decodes an item, or why there is nothing to decode."""
+    from memscan.sources import items  # much code for what few scans need
+
+    if isinstance(item.content, Failure):
+        return item.content
+    return functools.partial(items.decoded, item, max_pixels, fast=fast)
 
 
 def hash_files(paths: Iterable[str], recipe: Recipe) -> list[Stamped]:
-    """Hash some image files; each gives its hash or its failure, in order.
-
-    Several at a time, because the work on thumbnails is so short that threads would spend more
-    time in passing the interpreter lock to each other than in it.
-    """
+    """Hash some image files; each gives its stamp, and its hash or its failure, in order."""
     stamps: list[Stamp | None] = []
-    outcomes: list[Failure | None] = []
-    prepared = []
-    for path in paths:
-        stamps.append(settled(path))  # before the file is read: a change meanwhile shows
-        try:
-            prepared.append(_prepared(path, recipe))
-            outcomes.append(None)
-        except ImageError as error:
-            outcomes.append(Failure(path, stage_of(error), str(error)))
-    hashed = iter(recipe.encoder.finish(prepared, recipe.view_set))
-    images = [next(hashed) if failure is None else failure for failure in outcomes]
-    return list(zip(stamps, images))
+
+    def loaders() -> Iterator[tuple[str, Loader | Failure]]:
+        for path in paths:
+            stamps.append(settled(path))  # before the file is read: a change meanwhile shows
+            yield path, file_loader(path, recipe.max_pixels, fast=recipe.fast)
+
+    hashed = hash_all(loaders(), recipe.encoder, recipe.view_set)
+    return [(stamp, outcome) for stamp, (_, outcome) in zip(stamps, hashed)]
 
 
-def _prepared(path: str, recipe: Recipe) -> object:
-    """What the encoder keeps of an image file.
-
-    A function of its own so that the image is gone before the next one is decoded: its memory is
-    then used again, which is a sixth faster at 3 megapixels than getting fresh pages.
-    """
-    image = decode.open_image(path, recipe.max_pixels, fast=recipe.fast)
-    return recipe.encoder.prepare(image, recipe.view_set)
+def file_loader(path: str, max_pixels: int, *, fast: bool = False) -> Loader:
+    """What decodes an image file."""
+    return functools.partial(decode.open_image, path, max_pixels, fast=fast)
 
 
-def stage_of(error: ImageError) -> Stage:
-    """Where an image was lost, by what was raised."""
+def _stage(error: ImageError) -> Stage:
     if isinstance(error, HashError):
         return Stage.HASH
     return Stage.DECODE if isinstance(error, DecodeError) else Stage.READ

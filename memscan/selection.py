@@ -7,6 +7,7 @@ block by block, here or a part at a time by the workers of a cluster.
 
 from __future__ import annotations
 
+import dataclasses
 import os
 from dataclasses import dataclass
 from typing import Any, Callable, Iterator, Sequence
@@ -61,15 +62,8 @@ def select(table: StoredTable, views: Sequence[str], wanted: Wanted, size: int) 
         chosen += closest.positions()
     positions = np.unique(np.concatenate(chosen)) if chosen else np.empty(0, np.int64)
     rows = table.rows(positions, views)
-    return HashTable(
-        rows.paths,
-        rows.hashes,
-        rows.low_information,
-        rows.views,
-        rows.view_names,
-        population=len(table),
-        sample=np.concatenate(sample) if sample else rows.hashes,
-    )
+    drawn = np.concatenate(sample) if sample else rows.hashes
+    return dataclasses.replace(rows, population=len(table), sample=drawn)
 
 
 def select_by(
@@ -98,14 +92,11 @@ def select_by(
             failures.append(Failure(shown(paths[outcome.index]), Stage.READ, reason, is_shard=True))
         else:
             found[outcome.index] = _from_json(outcome.result, table.encoder.words, views)
-    empty = _from_json(
-        _to_json(table.rows(np.empty(0, np.int64), views)), table.encoder.words, views
-    )
-    table_of_all = joined([empty, *(found[index] for index in sorted(found))])
-    names = [os.fsencode(path) for path in table_of_all.paths]
-    order = sorted(range(len(names)), key=names.__getitem__)
+    nothing = table.rows(np.empty(0, np.int64), views)  # where every part failed
+    nothing = dataclasses.replace(nothing, population=0, sample=nothing.hashes)
+    rows = joined([nothing, *(found[index] for index in sorted(found))])
     failures.sort(key=lambda failure: os.fsencode(failure.path))
-    return table_of_all.rows(np.array(order, np.int64)), tuple(failures)
+    return rows.in_bytewise_order(), tuple(failures)
 
 
 def select_part(request: dict[str, Any], report: Callable[[int], None]) -> dict[str, Any]:

@@ -7,6 +7,7 @@ the first word the most significant one.
 from __future__ import annotations
 
 import dataclasses
+import os
 from dataclasses import dataclass, field
 from typing import Any, Collection, Sequence
 
@@ -79,6 +80,12 @@ class HashTable:
             views=views,
             qualities=qualities,
         )
+
+    def in_bytewise_order(self) -> HashTable:
+        """The table with its rows in bytewise order of the images' names."""
+        names = [os.fsencode(path) for path in self.paths]
+        order = sorted(range(len(names)), key=names.__getitem__)
+        return self.rows(np.array(order, np.int64))
 
     def __len__(self) -> int:
         return len(self.paths)

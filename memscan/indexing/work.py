@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import itertools
 import os
-from typing import Any, Callable, Iterable, Iterator, NamedTuple, Sequence
+from typing import Any, Callable, Iterator, NamedTuple, Sequence
 
 import numpy as np
 
 from memscan import __version__, decode, hashing, views
 from memscan.encoders import Encoder, choose
 from memscan.engines import CHUNK
-from memscan.errors import ImageError, InputError, OutputError
+from memscan.errors import InputError, OutputError
 from memscan.indexing.planning import Kind
-from memscan.recipe import stage_of
+from memscan.recipe import Loader, file_loader, hash_all, item_loader
 from memscan.records import Failure, HashedImage, Stage
 from memscan.sources import items
 from memscan.sources.directories import Entry
@@ -31,7 +31,7 @@ class _Found(NamedTuple):
     """An image under its name in the table: how to decode it, or what went wrong."""
 
     uri: str
-    image: Callable[[], decode.Decoded] | Failure
+    image: Loader | Failure
 
 
 def table_encoder(encoder: Encoder, view_set: ViewSet) -> identity.Encoder:
@@ -106,7 +106,8 @@ def _found(request: dict[str, Any]) -> Iterator[_Found]:
             yield _of_item(item.uri, item, max_pixels)
     elif kind is Kind.FILES:
         for path in paths:
-            yield _Found(path, _opener(os.path.join(request["folder"], path), max_pixels))
+            location = os.path.join(request["folder"], path)
+            yield _Found(path, file_loader(location, max_pixels))
     else:
         for path in paths:
             yield from _contained(path, os.path.join(request["folder"], path), max_pixels)
@@ -131,13 +132,7 @@ def _contained(path: str, location: str, max_pixels: int) -> Iterator[_Found]:
 
 
 def _of_item(uri: str, item: items.Item, max_pixels: int) -> _Found:
-    if isinstance(item.content, Failure):
-        return _Found(uri, item.content)
-    return _Found(uri, lambda: items.decoded(item, max_pixels))
-
-
-def _opener(path: str, max_pixels: int) -> Callable[[], decode.Decoded]:
-    return lambda: decode.open_image(path, max_pixels)
+    return _Found(uri, item_loader(item, max_pixels))
 
 
 def _rows(
@@ -147,7 +142,7 @@ def _rows(
     done = 0
     batch: list[tuple[str, HashedImage | Failure]] = []
     while True:
-        hashed = _hashed(itertools.islice(found, CHUNK), encoder, view_set)
+        hashed = hash_all(itertools.islice(found, CHUNK), encoder, view_set)
         batch += hashed
         done += len(hashed)
         report(done)
@@ -156,29 +151,6 @@ def _rows(
             batch = []
         if not hashed:
             return
-
-
-def _hashed(
-    some: Iterable[_Found], encoder: Encoder, view_set: ViewSet
-) -> list[tuple[str, HashedImage | Failure]]:
-    """Some images hashed at once, in order; only one of them is in memory at a time."""
-    names: list[str] = []
-    failures: list[Failure | None] = []
-    prepared = []
-    for uri, image in some:
-        names.append(uri)
-        if isinstance(image, Failure):
-            failures.append(image)
-            continue
-        try:
-            prepared.append(encoder.prepare(image(), view_set))
-            failures.append(None)
-        except ImageError as error:
-            failures.append(Failure(uri, stage_of(error), str(error)))
-    hashes = iter(encoder.finish(prepared, view_set))
-    return [
-        (uri, next(hashes) if failure is None else failure) for uri, failure in zip(names, failures)
-    ]
 
 
 def _batch(
