@@ -54,7 +54,7 @@ def test_every_digit_of_a_long_hash_is_shown() -> None:
     assert "Expected by chance: unknown (no-model)\n" in text
 
 
-def test_a_distance_of_256_bits() -> None:
+def test_opposite_images_are_nearly_256_bits_apart() -> None:
     grey = np.asarray(picture(5, (64, 64), "L")).astype(int)
     save(Image.fromarray(grey.astype(np.uint8)), Path("one/image.png"))
     save(Image.fromarray((255 - grey).astype(np.uint8)), Path("two/image.png"))
