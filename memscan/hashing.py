@@ -119,6 +119,19 @@ def luminance(image: Image.Image) -> Image.Image:
         raise HashError(f"images of mode {image.mode} have no grey version") from error
 
 
+def rgb(image: Image.Image) -> Image.Image:
+    """The image in 8-bit RGB; more than 8 bits are scaled as in :func:`luminance`, and grey.
+
+    Raises HashError.
+    """
+    if image.mode in _SIXTEEN_BITS or image.mode in ("I", "F"):
+        image = luminance(image)
+    try:
+        return image.convert("RGB")
+    except ValueError as error:
+        raise HashError(f"images of mode {image.mode} have no RGB version") from error
+
+
 def _to_8_bits(
     pixels: npt.NDArray[np.generic], lowest: float, highest: float
 ) -> npt.NDArray[np.uint8]:

@@ -20,8 +20,6 @@ MOST_PIXELS = 1_000_000
 
 _EDITS_AT_ONCE = 8  # edited images in memory for each worker
 
-_DEEP = ("I", "F", "I;16", "I;16L", "I;16B", "I;16N")
-
 
 @dataclass(frozen=True)
 class Described:
@@ -83,13 +81,7 @@ def describe(
 
 def open_rgb(path: str, max_pixels: int) -> Image.Image:
     """The image as edits and detectors get it: RGB, at most MOST_PIXELS. Raises ImageError."""
-    image = decode.open_image(path, max_pixels).image
-    if image.mode in _DEEP:
-        image = hashing.luminance(image)
-    try:
-        image = image.convert("RGB")
-    except ValueError as error:
-        raise HashError(f"images of mode {image.mode} have no RGB version") from error
+    image = hashing.rgb(decode.open_image(path, max_pixels).image)
     pixels = image.width * image.height
     if pixels > MOST_PIXELS:
         scale = (MOST_PIXELS / pixels) ** 0.5

@@ -1,0 +1,39 @@
+"""Where a network runs: the GPU where there is one, or what the user says."""
+
+from __future__ import annotations
+
+import contextlib
+from typing import ContextManager
+
+import torch
+
+from memscan.errors import InputError
+
+NAMES = ("auto", "cpu", "cuda", "mps")
+"""What ``--device`` takes; a number may follow ``cuda``, as in ``cuda:1``."""
+
+
+def choose(name: str = "auto") -> torch.device:
+    """The device of this name. Raises InputError for one that this machine has not."""
+    kind, _, number = name.partition(":")
+    if kind not in NAMES or (number and (kind != "cuda" or not number.isdecimal())):
+        raise InputError(f"{name}: no such device; there are {', '.join(NAMES)} and cuda:N")
+    if name == "auto":
+        if torch.cuda.is_available():
+            return torch.device("cuda")
+        return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
+    if kind == "cuda" and int(number or 0) >= torch.cuda.device_count():
+        raise InputError(f"{name}: this machine has {torch.cuda.device_count()} CUDA devices")
+    if kind == "mps" and not torch.backends.mps.is_available():
+        raise InputError("mps: this machine has no Metal device")
+    return torch.device(name)
+
+
+def mixed_precision(device: torch.device) -> ContextManager[object]:
+    """Half precision where it pays, on CUDA; nothing elsewhere.
+
+    bfloat16 has the range of float32, so that no gradient needs to be scaled.
+    """
+    if device.type == "cuda":
+        return torch.autocast("cuda", dtype=torch.bfloat16)
+    return contextlib.nullcontext()
