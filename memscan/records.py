@@ -181,7 +181,10 @@ class Finding:
 
 @dataclass(frozen=True)
 class Thresholds:
-    """The largest distances, inclusive and in bits, of a near-duplicate and of a borderline."""
+    """The largest distances, inclusive, of a near-duplicate and of a borderline.
 
-    near: int = 5
-    distinct: int = 10
+    Whole numbers of bits for hashes; 1 minus the score, from 0 to 2, for learned detectors.
+    """
+
+    near: float = 5
+    distinct: float = 10

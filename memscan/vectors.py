@@ -1,0 +1,34 @@
+"""Embeddings in the words of hashes, so that they travel, are kept and are joined as hashes are.
+
+An image described by an embedding of D numbers has 1 + ceil(D / 2) words: its pHash, which names
+it, and the float32 numbers of the embedding, two in a word, the last one padded by 0.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+Words = npt.NDArray[np.uint64]
+Embeddings = npt.NDArray[np.float32]
+
+
+def words_of(dimensions: int) -> int:
+    """The number of words of an image with an embedding of so many numbers."""
+    return 1 + (dimensions + 1) // 2
+
+
+def pack(hashes: Words, embeddings: Embeddings) -> Words:
+    """Words of shape (n, W) from pHashes (n,) and embeddings (n, D)."""
+    count, dimensions = embeddings.shape
+    words = np.zeros((count, words_of(dimensions)), np.uint64)
+    words[:, 0] = hashes
+    numbers = words[:, 1:].view(np.float32) if count else np.empty((0, dimensions), np.float32)
+    numbers[:, :dimensions] = embeddings
+    return words
+
+
+def unpack(words: Words, dimensions: int) -> Embeddings:
+    """The embeddings (n, D) in words of shape (n, W); a view of them."""
+    numbers: Embeddings = words[:, 1:].view(np.float32)[:, :dimensions]
+    return numbers
