@@ -57,6 +57,24 @@ hash: Option[Any] = click.option(
     show_default=True,
     help="What the images are compared by.",
 )
+weights: Option[Any] = click.option(
+    "--weights",
+    metavar="FILE",
+    multiple=True,
+    help="The weights of a learned detector, beside their card. Repeatable.",
+)
+trust_weights: Option[Any] = click.option(
+    "--trust-weights",
+    is_flag=True,
+    help="Run TorchScript weights, which contain code: as much trust as in a program.",
+)
+device: Option[Any] = click.option(
+    "--device",
+    metavar="NAME",
+    default="auto",
+    show_default=True,
+    help="Where networks run: auto, cpu, cuda, cuda:N or mps.",
+)
 max_pixels: Option[Any] = click.option(
     "--max-pixels",
     metavar="N",

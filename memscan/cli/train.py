@@ -1,0 +1,10 @@
+"""memscan train: networks from images."""
+
+from __future__ import annotations
+
+import click
+
+
+@click.group(name="train", context_settings={"help_option_names": ["-h", "--help"]})
+def command() -> None:
+    """Train a detector, or what it works on, from your own images (extra learned)."""
