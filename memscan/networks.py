@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Sequence
 
 from memscan.errors import InputError
+from memscan.records import Thresholds
 
 if TYPE_CHECKING:
     from memscan.detectors.protocol import Detector
@@ -30,11 +31,13 @@ class Networks:
     weights: tuple[str, ...] = ()
     trusted: bool = False
 
-    def check(self, hash: str, in_bits: bool, hash_column: str | None, on_cluster: bool) -> None:
+    def check(
+        self, hash: str, thresholds: Thresholds, hash_column: str | None, on_cluster: bool
+    ) -> None:
         """Raise InputError for what a scan by a learned detector does not have."""
         if hash != "phash":
             raise InputError("images are compared by a hash or by a learned detector, not by both")
-        if in_bits:
+        if self.encoder is not None and thresholds != self.encoder.thresholds:
             raise InputError(
                 "thresholds in bits are for hashes; a learned detector has cuts on its card"
             )
