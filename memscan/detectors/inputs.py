@@ -33,9 +33,7 @@ def resized(image: Image.Image, wanted: Input) -> Image.Image:
     return image.resize(size, how)
 
 
-def _with_borders(
-    image: Image.Image, size: tuple[int, int], how: Image.Resampling
-) -> Image.Image:
+def _with_borders(image: Image.Image, size: tuple[int, int], how: Image.Resampling) -> Image.Image:
     """The whole image in the middle of a black one; as Pillow's pad, but never without a line."""
     scale = min(wanted / own for wanted, own in zip(size, image.size))
     width, height = (max(1, round(own * scale)) for own in image.size)

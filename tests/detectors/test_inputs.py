@@ -30,7 +30,8 @@ def test_pixels_are_those_of_pillow(fit: str, channels: int) -> None:
         "pad": ImageOps.pad(drawn, (24, 16), Image.Resampling.BICUBIC),
     }[fit]
     pixels = inputs.prepare(image, taken)
-    assert (pixels.shape, pixels.dtype) == ((channels, 16, 24), np.float32)
+    assert pixels.shape == (channels, 16, 24)
+    assert pixels.dtype == np.float32
     assert levels(pixels).tobytes() == expected.tobytes()
 
 
