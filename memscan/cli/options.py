@@ -75,6 +75,16 @@ device: Option[Any] = click.option(
     show_default=True,
     help="Where networks run: auto, cpu, cuda, cuda:N or mps.",
 )
+detector: Option[Any] = click.option(
+    "--detector",
+    type=click.Choice(("deepssim", "encoder")),
+    help="Compare by a learned detector, not by a hash (extra learned); needs --weights.",
+)
+verify: Option[Any] = click.option(
+    "--verify",
+    type=click.Choice(("lcmem",)),
+    help="Ask a learned detector about what is close (extra learned); needs --weights.",
+)
 max_pixels: Option[Any] = click.option(
     "--max-pixels",
     metavar="N",
