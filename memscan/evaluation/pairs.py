@@ -7,6 +7,7 @@ InputError of one sentence, with the line.
 from __future__ import annotations
 
 import csv
+import math
 import os
 from dataclasses import dataclass
 from typing import Iterator, Sequence
@@ -14,6 +15,7 @@ from typing import Iterator, Sequence
 import numpy as np
 import numpy.typing as npt
 
+from memscan.detectors import classes
 from memscan.errors import InputError
 
 _LABELS = {"1": True, "true": True, "0": False, "false": False}
@@ -31,6 +33,20 @@ class Pair:
     target: str
     source: str
     right: bool
+
+
+@dataclass(frozen=True)
+class Classed:
+    """Two images, their class, their SSIM if that is known, and their half as an image has it.
+
+    ``kind`` is a place in :data:`memscan.detectors.classes.CLASSES`.
+    """
+
+    target: str
+    source: str
+    kind: int
+    ssim: float | None
+    half: str | None
 
 
 @dataclass(frozen=True)
@@ -55,6 +71,33 @@ def read_pairs(path: str) -> list[Pair]:
     return pairs
 
 
+def read_classed(path: str) -> list[Classed]:
+    """The pairs of a file with the columns path_a and path_b, and label or ssim or both.
+
+    A label is different, similar or duplicate; without labels, SSIM makes them by the published
+    cuts of DeepSSIM. A column split is that of :func:`read_identities`. Raises InputError.
+    """
+    folder = os.path.dirname(path)
+    pairs = []
+    for line, row in _rows(path, ("path_a", "path_b")):
+        if "label" not in row and "ssim" not in row:
+            raise InputError(f"{path}: the first line must name a column label or ssim, or both")
+        ssim = None if "ssim" not in row else _ssim(path, line, row["ssim"])
+        if "label" in row:
+            label = row["label"].strip().lower()
+            if label not in classes.CLASSES:
+                raise InputError(
+                    f"{path}: line {line}: the label {row['label']!r} is none of "
+                    f"{', '.join(classes.CLASSES)}"
+                )
+            kind = classes.CLASSES.index(label)
+        else:
+            kind = int(classes.classify(np.array(ssim), classes.PUBLISHED))
+        target, source = (_joined(path, line, folder, row[key]) for key in ("path_a", "path_b"))
+        pairs.append(Classed(target, source, kind, ssim, _half(path, line, row.get("split"))))
+    return pairs
+
+
 def read_identities(path: str) -> list[Identified]:
     """The images of a file with the columns path and id, and perhaps split. Raises InputError.
 
@@ -63,18 +106,12 @@ def read_identities(path: str) -> list[Identified]:
     folder = os.path.dirname(path)
     images: dict[str, Identified] = {}
     for line, row in _rows(path, ("path", "id")):
-        split = row.get("split")
-        if split is not None and split.strip().lower() not in _SPLITS:
-            raise InputError(
-                f"{path}: line {line}: the split {split!r} is none of calibration, reported, "
-                "ignored (or val, test, train)"
-            )
+        half = _half(path, line, row.get("split"))
         if not row["id"].strip():
             raise InputError(f"{path}: line {line}: the id is empty")
         image = _joined(path, line, folder, row["path"])
         if image in images:
             raise InputError(f"{path}: line {line}: {row['path']} was listed before")
-        half = None if split is None else _SPLITS[split.strip().lower()]
         images[image] = Identified(image, row["id"].strip(), half)
     return list(images.values())
 
@@ -112,6 +149,25 @@ def connected(left: Sequence[int], right: Sequence[int]) -> npt.NDArray[np.int64
         parents[root(one)] = root(other)
     numbers: dict[int, int] = {}
     return np.array([numbers.setdefault(root(node), len(numbers)) for node in left], np.int64)
+
+
+def _half(path: str, line: int, split: str | None) -> str | None:
+    if split is not None and split.strip().lower() not in _SPLITS:
+        raise InputError(
+            f"{path}: line {line}: the split {split!r} is none of calibration, reported, "
+            "ignored (or val, test, train)"
+        )
+    return None if split is None else _SPLITS[split.strip().lower()]
+
+
+def _ssim(path: str, line: int, text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not -1 <= value <= 1:
+        raise InputError(f"{path}: line {line}: the ssim {text!r} is no number from -1 to 1")
+    return value
 
 
 def _rows(path: str, required: Sequence[str]) -> Iterator[tuple[int, dict[str, str]]]:

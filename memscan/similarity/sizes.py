@@ -1,0 +1,41 @@
+"""How large a matrix of scores is on disk, and when that is too much."""
+
+from __future__ import annotations
+
+import os
+import shutil
+
+from memscan.errors import InputError
+
+MOST_SCORES = 1 << 34
+"""Scores that a file may hold: 69 GB of them, or a billion sources for each of 17 targets."""
+
+BYTES_PER_SCORE = {"npz": 4, "parquet": 6}
+"""What a score takes by format: in Parquet at the most, with the number of its source."""
+
+
+def size_on_disk(targets: int, sources: int, format: str) -> int:
+    """The bytes of all scores, about."""
+    return targets * sources * BYTES_PER_SCORE[format]
+
+
+def require_room(targets: int, sources: int, path: str, format: str) -> None:
+    """Raise InputError for a matrix that is larger than anyone wants, or than the disk has room."""
+    scores = targets * sources
+    what = f"{path}: {targets:,} targets x {sources:,} sources are {scores:,} scores"
+    if scores > MOST_SCORES:
+        raise InputError(
+            f"{what}, and a matrix may have {MOST_SCORES:,}; leave --output out, and the most "
+            "alike source of each target is found without one"
+        )
+    needed = size_on_disk(targets, sources, format)
+    free = shutil.disk_usage(os.path.dirname(os.path.realpath(path))).free
+    if needed > free:
+        raise InputError(f"{what} of {amount(needed)}, but there is room for {amount(free)}")
+
+
+def amount(size: int) -> str:
+    """A number of bytes for people: 400 MB."""
+    units = ("bytes", "kB", "MB", "GB", "TB")
+    place = min(len(units) - 1, (len(str(size)) - 1) // 3)
+    return f"{size / 1000**place:.3g} {units[place]}"
