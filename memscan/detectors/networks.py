@@ -35,6 +35,9 @@ def chosen_output(path: str, names: Sequence[str], card: Card) -> str:
 
 
 def brief(error: Exception) -> str:
-    """The first line of what a runtime says, of bounded length."""
+    """The line that matters of what a runtime says, of bounded length."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return (lines or [type(error).__name__])[0][:200]
+    if not lines:
+        return type(error).__name__
+    is_trace = "TorchScript interpreter" in lines[0]  # which ends with the error
+    return lines[-1 if is_trace else 0][:200]

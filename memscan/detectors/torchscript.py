@@ -32,7 +32,7 @@ class ScriptNetwork:
                 module = torch.jit.load(  # type: ignore[no-untyped-call]
                     io.BytesIO(content), map_location=self._device
                 )
-        except (RuntimeError, ValueError, KeyError) as error:
+        except Exception as error:  # what a damaged archive leads to is not documented
             raise InputError(f"{path}: torch cannot load it: {brief(error)}") from error
         self._module = module.eval()
 
@@ -41,7 +41,7 @@ class ScriptNetwork:
         try:
             with torch.inference_mode():
                 found = self._module(torch.from_numpy(images).to(self._device))
-        except (RuntimeError, TypeError, ValueError) as error:
+        except Exception as error:  # it is a program, and may raise what it likes
             raise InputError(f"{self._path}: the network fails: {brief(error)}") from error
         output = self._chosen(found)
         if not isinstance(output, torch.Tensor):
