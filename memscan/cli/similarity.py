@@ -149,8 +149,7 @@ def command(
         for path, format in formats.items():
             rows, columns = len(collections.targets.table), len(collections.sources.table)
             sizes.require_room(rows, columns, path, format)
-            size = sizes.amount(sizes.size_on_disk(rows, columns, format))
-            note(f"{path}: {rows:,} targets x {columns:,} sources, at most about {size}")
+            note(sizes.sentence(rows, columns, path, format))
         report = comparing.compare(
             collections,
             formats,

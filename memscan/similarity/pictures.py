@@ -11,7 +11,7 @@ from memscan.detectors.cards import Input
 from memscan.detectors.occlusion import Heat
 
 SIDE = 320
-"""Pixels: the longest side of an image in the picture."""
+"""Pixels: the longer side of an image in the picture."""
 
 _GUTTER = 8
 _STRENGTH = 0.75  # how much of the image the hottest colour hides
@@ -34,7 +34,7 @@ def side_by_side(
     """
     columns = []
     for image, heat in zip((target, source), heats):
-        small = reduced(image)
+        small = resized(image)
         columns.append((small, overlaid(small, placed(heat, taken, small.size))))
     widths = [small.width for small, _ in columns]
     height = max(small.height for small, _ in columns)
@@ -47,12 +47,12 @@ def side_by_side(
     return picture
 
 
-def reduced(image: Image.Image) -> Image.Image:
-    """The image in RGB, no side longer than SIDE."""
+def resized(image: Image.Image) -> Image.Image:
+    """The image in RGB, its longer side SIDE pixels."""
     with hashing.resizable(image):
-        small = hashing.rgb(image).copy()
-        small.thumbnail((SIDE, SIDE), Image.Resampling.LANCZOS)
-        return small
+        scale = SIDE / max(image.size)
+        size = max(1, round(scale * image.width)), max(1, round(scale * image.height))
+        return hashing.rgb(image).resize(size, Image.Resampling.LANCZOS)
 
 
 def placed(heat: Heat, taken: Input, size: tuple[int, int]) -> Heat:

@@ -14,27 +14,32 @@ BYTES_PER_SCORE = {"npz": 4, "parquet": 6}
 """What a score takes by format: in Parquet at the most, with the number of its source."""
 
 
-def size_on_disk(targets: int, sources: int, format: str) -> int:
-    """The bytes of all scores, about."""
-    return targets * sources * BYTES_PER_SCORE[format]
+def sentence(targets: int, sources: int, path: str, format: str) -> str:
+    """What a matrix will hold, and the bytes that it will take, about."""
+    size = _amount(targets * sources * BYTES_PER_SCORE[format])
+    return f"{_said(targets, sources, path)}, about {size}"
 
 
 def require_room(targets: int, sources: int, path: str, format: str) -> None:
     """Raise InputError for a matrix that is larger than anyone wants, or than the disk has room."""
     scores = targets * sources
-    what = f"{path}: {targets:,} targets x {sources:,} sources are {scores:,} scores"
+    what = _said(targets, sources, path)
     if scores > MOST_SCORES:
         raise InputError(
             f"{what}, and a matrix may have {MOST_SCORES:,}; leave --output out, and the most "
             "alike source of each target is found without one"
         )
-    needed = size_on_disk(targets, sources, format)
+    needed = scores * BYTES_PER_SCORE[format]
     free = shutil.disk_usage(os.path.dirname(os.path.realpath(path))).free
     if needed > free:
-        raise InputError(f"{what} of {amount(needed)}, but there is room for {amount(free)}")
+        raise InputError(f"{what} of {_amount(needed)}, but there is room for {_amount(free)}")
 
 
-def amount(size: int) -> str:
+def _said(targets: int, sources: int, path: str) -> str:
+    return f"{path}: {targets:,} targets x {sources:,} sources are {targets * sources:,} scores"
+
+
+def _amount(size: int) -> str:
     """A number of bytes for people: 400 MB."""
     units = ("bytes", "kB", "MB", "GB", "TB")
     place = min(len(units) - 1, (len(str(size)) - 1) // 3)

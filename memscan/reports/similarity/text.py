@@ -30,19 +30,24 @@ def _lines(report: LikenessReport, shown: int, verbose: bool) -> Iterator[str]:
             yield f"[+] Found {place.found} {role} images in {inert_path(place.path)}"
         yield from unread_lines(failures, verbose)
     yield ""
-    yield "Most alike"
-    yield RULE
-    for one in report.most_alike[:shown]:
-        yield from _pair(one)
-    if len(report.nearest) > shown:
-        yield f"and {len(report.nearest) - shown} other targets (--top shows more, JSON has all)"
-    yield ""
+    if shown:
+        yield from _most_alike(report, shown)
+        yield ""
     yield from _tallies(report)
     if report.labelled is not None:
         yield ""
         yield from _labelled(report.labelled)
     yield ""
     yield from _summary(report)
+
+
+def _most_alike(report: LikenessReport, shown: int) -> Iterator[str]:
+    yield "Most alike"
+    yield RULE
+    for one in report.most_alike[:shown]:
+        yield from _pair(one)
+    if len(report.nearest) > shown:
+        yield f"and {len(report.nearest) - shown} other targets (--top shows more, JSON has all)"
 
 
 def _pair(one: Nearest) -> Iterator[str]:
@@ -99,14 +104,11 @@ def _summary(report: LikenessReport) -> Iterator[str]:
             f"Targets with {what}: {rate.count} ({rate.share:.1%}, 95% interval {rate.low:.1%} to "
             f"{rate.high:.1%})"
         )
-    yield f"Classes are by the {report.judged_by} cuts.{_doubt(report)}"
-    yield f"Not read: {len(report.target_failures) + len(report.source_failures)}"
-
-
-def _doubt(report: LikenessReport) -> str:
+    cuts = "the fitted cuts" if report.judged_by == "fitted" else "the cuts of the card"
+    yield f"Classes are by {cuts}."
     if report.judged_by == "card" and not report.card.is_calibrated:
-        return " They are not calibrated: a class is a reason to look, and no verdict."
-    return ""
+        yield "They are not calibrated: a class is a reason to look, and no verdict."
+    yield f"Not read: {len(report.target_failures) + len(report.source_failures)}"
 
 
 def _row(title: str, cells: list[str]) -> str:
