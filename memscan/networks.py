@@ -73,13 +73,15 @@ def open_networks(
 
 
 def open_one(
-    kind: str | None, weights: Sequence[str], *, trust: bool = False, device: str = "auto"
-) -> Detector | None:
-    """The network of a kind, whatever its scores are; None for None. Raises InputError as above."""
-    if kind is None:
-        _sorted(None, None, weights)
-        return None
+    kind: str, weights: Sequence[str], *, trust: bool = False, device: str = "auto"
+) -> Detector:
+    """The network of a kind, whatever its scores are. Raises InputError as above."""
     return _open(_sorted(kind, None, weights), "--detector", kind, trust, device)
+
+
+def require_none(weights: Sequence[str]) -> None:
+    """Raise InputError for weights where no network was asked for."""
+    _sorted(None, None, weights)
 
 
 def _sorted(detector: str | None, verify: str | None, weights: Sequence[str]) -> dict[str, str]:

@@ -15,6 +15,7 @@ from memscan.cli import (
     evaluate,
     index,
     plot,
+    similarity,
     train,
 )
 
@@ -30,6 +31,7 @@ def memscan(context: click.Context) -> None:
 
 memscan.add_command(detect.command)
 memscan.add_command(duplicates.command)
+memscan.add_command(similarity.command)
 memscan.add_command(index.command)
 memscan.add_command(evaluate.command)
 memscan.add_command(train.command)
