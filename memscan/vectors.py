@@ -13,6 +13,9 @@ Words = npt.NDArray[np.uint64]
 Embeddings = npt.NDArray[np.float32]
 
 
+_ROUNDING = 0.01  # of a squared length, by a network that counts in half precision
+
+
 def words_of(dimensions: int) -> int:
     """The number of words of an image with an embedding of so many numbers."""
     return 1 + (dimensions + 1) // 2
@@ -32,3 +35,11 @@ def unpack(words: Words, dimensions: int) -> Embeddings:
     """The embeddings (n, D) in words of shape (n, W); a view of them."""
     numbers: Embeddings = words[:, 1:].view(np.float32)[:, :dimensions]
     return numbers
+
+
+def are_unit(embeddings: Embeddings) -> npt.NDArray[np.bool_]:
+    """Which rows (n, D) have length 1, as cosines want them; none with numbers that are none."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        squares = np.einsum("ij,ij->i", embeddings, embeddings)
+        unit: npt.NDArray[np.bool_] = np.abs(squares - 1) <= _ROUNDING
+    return unit
