@@ -47,6 +47,10 @@ class _Index(click.Command):
 @options.exclude
 @options.follow_symlinks
 @options.hash
+@options.detector
+@options.weights
+@options.trust_weights
+@options.device
 @click.option(
     "--views",
     type=click.Choice(("plain", "training", "thorough")),
@@ -72,6 +76,10 @@ def command(
     nul: bool,
     max_failures: int | None,
     no_progress: bool,
+    detector: str | None,
+    weights: tuple[str, ...],
+    trust_weights: bool,
+    device: str,
     **scan: Any,
 ) -> int:
     """Hash each SOURCE once into a table that scans read in place of the images.
@@ -90,8 +98,15 @@ def command(
     if not sources and not files_from:
         raise click.UsageError("name a SOURCE, or a list of files with --files-from")
     from memscan import decode, indexing  # numpy and Pillow, not for --help
+    from memscan.cli import networks
     from memscan.reports import hash_tables
 
+    if detector is not None:
+        if options.was_given("hash"):
+            raise click.UsageError("--hash and --detector are two ways to compare: name one")
+        scan["weights"] = networks.weights_file(detector, weights, device, trust_weights)
+    elif weights:
+        raise click.UsageError("--weights are for a --detector")
     if scan["max_pixels"] is None:
         scan["max_pixels"] = decode.MAX_PIXELS
     with _kept(), _progress_bar(not no_progress) as progress:

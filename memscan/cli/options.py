@@ -57,6 +57,11 @@ hash: Option[Any] = click.option(
     show_default=True,
     help="What the images are compared by.",
 )
+detector: Option[Any] = click.option(
+    "--detector",
+    type=click.Choice(("deepssim", "encoder")),
+    help="Compare images by the embeddings of a learned detector (see --weights), not by a hash.",
+)
 weights: Option[Any] = click.option(
     "--weights",
     metavar="FILE",
@@ -93,6 +98,12 @@ cache_dir: Option[Any] = click.option(
     help="Where the cache lies  [default: MEMSCAN_CACHE_DIR or the user's cache directory]",
 )
 no_progress: Option[Any] = click.option("--no-progress", is_flag=True, help="Draw no progress bar.")
+
+
+def was_given(option: str) -> bool:
+    """Whether the user gave this option of the command that runs, be it with its default."""
+    source = click.get_current_context().get_parameter_source(option)
+    return source is not click.core.ParameterSource.DEFAULT
 
 
 def max_failures(gate: str) -> Option[Any]:

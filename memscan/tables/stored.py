@@ -295,7 +295,7 @@ def read_run(run: Run, views: Sequence[str], hashes: Hashes) -> npt.NDArray[np.b
             vectors.are_unit(vectors.unpack(words, encoder.dimensions)).all() for words in hashes
         ):
             raise InputError(
-                f"{shown(run.part.path)}: it holds embeddings that are not of length 1, or no numbers"
+                f"{shown(run.part.path)}: its embeddings are not all numbers, or not of length 1"
             )
         flags: npt.NDArray[np.bool_] = table["low_information"].to_numpy()
         return flags
