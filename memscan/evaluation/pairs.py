@@ -9,7 +9,7 @@ from __future__ import annotations
 import csv
 import os
 from dataclasses import dataclass
-from typing import Iterator, Sequence
+from typing import Iterator, Mapping, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -26,11 +26,15 @@ _SPLITS = {
 
 @dataclass(frozen=True)
 class Pair:
-    """Two images; ``right`` says that the first was made from the second, or shows the same."""
+    """Two images; ``right`` says that the first was made from the second, or shows the same.
+
+    ``half`` is as in :class:`Identified`.
+    """
 
     target: str
     source: str
     right: bool
+    half: str | None = None
 
 
 @dataclass(frozen=True)
@@ -43,7 +47,10 @@ class Identified:
 
 
 def read_pairs(path: str) -> list[Pair]:
-    """The pairs of a file with the columns path_a, path_b and label (1 or 0). Raises InputError."""
+    """The pairs of a file with the columns path_a, path_b, label (1 or 0), and perhaps split.
+
+    Raises InputError.
+    """
     folder = os.path.dirname(path)
     pairs = []
     for line, row in _rows(path, ("path_a", "path_b", "label")):
@@ -51,7 +58,7 @@ def read_pairs(path: str) -> list[Pair]:
         if label not in _LABELS:
             raise InputError(f"{path}: line {line}: the label {row['label']!r} is neither 1 nor 0")
         target, source = (_joined(path, line, folder, row[key]) for key in ("path_a", "path_b"))
-        pairs.append(Pair(target, source, _LABELS[label]))
+        pairs.append(Pair(target, source, _LABELS[label], _half(path, line, row)))
     return pairs
 
 
@@ -63,18 +70,12 @@ def read_identities(path: str) -> list[Identified]:
     folder = os.path.dirname(path)
     images: dict[str, Identified] = {}
     for line, row in _rows(path, ("path", "id")):
-        split = row.get("split")
-        if split is not None and split.strip().lower() not in _SPLITS:
-            raise InputError(
-                f"{path}: line {line}: the split {split!r} is none of calibration, reported, "
-                "ignored (or val, test, train)"
-            )
+        half = _half(path, line, row)
         if not row["id"].strip():
             raise InputError(f"{path}: line {line}: the id is empty")
         image = _joined(path, line, folder, row["path"])
         if image in images:
             raise InputError(f"{path}: line {line}: {row['path']} was listed before")
-        half = None if split is None else _SPLITS[split.strip().lower()]
         images[image] = Identified(image, row["id"].strip(), half)
     return list(images.values())
 
@@ -142,6 +143,18 @@ def _rows(path: str, required: Sequence[str]) -> Iterator[tuple[int, dict[str, s
         raise InputError(f"{path}: cannot be read: {error.strerror}") from error
     except (csv.Error, ValueError) as error:
         raise InputError(f"{path}: is no CSV file: {error}") from error
+
+
+def _half(path: str, line: int, row: Mapping[str, str]) -> str | None:
+    split = row.get("split")
+    if split is None:
+        return None
+    if split.strip().lower() not in _SPLITS:
+        raise InputError(
+            f"{path}: line {line}: the split {split!r} is none of calibration, reported, "
+            "ignored (or val, test, train)"
+        )
+    return _SPLITS[split.strip().lower()]
 
 
 def _joined(path: str, line: int, folder: str, name: str) -> str:

@@ -27,6 +27,17 @@ def test_pairs_are_read_with_paths_relative_to_the_list(tmp_path: Path) -> None:
     ]
 
 
+def test_pairs_may_have_a_split(tmp_path: Path) -> None:
+    path = write(
+        tmp_path / "a.csv", "path_a,path_b,label,split\na,b,1,val\nc,d,0, Test\ne,f,0,train\n"
+    )
+    halves = [pair.half for pair in pairs.read_pairs(path)]
+    assert halves == ["calibration", "reported", "ignored"]
+    path = write(tmp_path / "b.csv", "path_a,path_b,label,split\na,b,1,val\nc,d,0,later\n")
+    with pytest.raises(InputError, match="line 3: the split 'later' is none of calibration"):
+        pairs.read_pairs(path)
+
+
 def test_identities_are_read_with_and_without_a_split(tmp_path: Path) -> None:
     path = write(tmp_path / "a.csv", "path,id,Split\na.png,1,VAL\nb.png, x ,test\nc.png,1,Train\n")
     assert pairs.read_identities(path) == [
