@@ -37,9 +37,13 @@ def unpack(words: Words, dimensions: int) -> Embeddings:
     return numbers
 
 
-def are_unit(embeddings: Embeddings) -> npt.NDArray[np.bool_]:
-    """Which rows (n, D) have length 1, as cosines want them; none with numbers that are none."""
+def have_cosines(embeddings: Embeddings) -> npt.NDArray[np.bool_]:
+    """Which rows (n, D) have cosines as their products: those of length 1, or of zeros.
+
+    Zeros are the answer of a network that sees nothing in an image. Rows with infinite numbers, or
+    with what is no number, have none.
+    """
     with np.errstate(over="ignore", invalid="ignore"):
         squares = np.einsum("ij,ij->i", embeddings, embeddings)
-        unit: npt.NDArray[np.bool_] = np.abs(squares - 1) <= _ROUNDING
-    return unit
+        found: npt.NDArray[np.bool_] = (np.abs(squares - 1) <= _ROUNDING) | (squares == 0)
+    return found

@@ -32,7 +32,7 @@ EMBEDDED = 32
 
 _BATCH = 128 * CHUNK  # rows that are handed to the table at once
 _BATCH_OF_EMBEDDINGS = 128
-_NO_EMBEDDING = "the network gives no embedding of length 1 for it"
+_NO_EMBEDDING = "the network gives numbers for it that have no cosine"
 
 
 class _Found(NamedTuple):
@@ -195,7 +195,7 @@ def _batch(
             errors[row], stages[row] = image.message, image.stage.value
             continue
         hashes[row] = np.array(image.words, np.uint64).reshape(hashes.shape[1:])
-        if made_by.dimensions and not _are_cosines(hashes[row], made_by.dimensions):
+        if made_by.dimensions and not _have_cosines(hashes[row], made_by.dimensions):
             hashes[row] = 0
             errors[row], stages[row] = _NO_EMBEDDING, Stage.HASH.value
         low_information[row], size[:, row] = image.low_information, image.size
@@ -213,5 +213,5 @@ def _batch(
     )
 
 
-def _are_cosines(words: npt.NDArray[np.uint64], dimensions: int) -> bool:
-    return bool(vectors.are_unit(vectors.unpack(words, dimensions)).all())
+def _have_cosines(words: npt.NDArray[np.uint64], dimensions: int) -> bool:
+    return bool(vectors.have_cosines(vectors.unpack(words, dimensions)).all())

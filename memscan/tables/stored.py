@@ -292,10 +292,11 @@ def read_run(run: Run, views: Sequence[str], hashes: Hashes) -> npt.NDArray[np.b
             raise InputError(f"{shown(run.part.path)}: its rows are not what its footer says")
         fill(hashes, table, encoder, views)
         if encoder.dimensions and not all(
-            vectors.are_unit(vectors.unpack(words, encoder.dimensions)).all() for words in hashes
+            vectors.have_cosines(vectors.unpack(words, encoder.dimensions)).all()
+            for words in hashes
         ):
             raise InputError(
-                f"{shown(run.part.path)}: its embeddings are not all numbers, or not of length 1"
+                f"{shown(run.part.path)}: its embeddings have no cosines (their length is not 1)"
             )
         flags: npt.NDArray[np.bool_] = table["low_information"].to_numpy()
         return flags

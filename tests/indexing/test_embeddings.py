@@ -90,7 +90,7 @@ def test_images_without_an_embedding_are_failures(here: Path) -> None:
     assert index("loose").manifest.failures == 1
     (failure,) = StoredTable.open("table").failures()
     assert (failure.path, failure.stage.value) == ("loose/black.png", "hash")
-    assert failure.message == "the network gives no embedding of length 1 for it"
+    assert failure.message == "the network gives numbers for it that have no cosine"
     assert list(StoredTable.open("table").load().paths) == ["loose/white.png"]
     assert verify("table") == []
 

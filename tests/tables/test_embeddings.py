@@ -261,7 +261,7 @@ VALUES: dict[str, Damage] = {
     "infinite the other way": _numbers(float("-inf")),
     "longer than 1": _numbers(2.0),
     "so long that its square is infinite": _numbers(1e30),
-    "of length 0": _row([0.0] * 4),
+    "too short": _row([0.5, 0.0, 0.0, 0.0]),
     "not there": _row(None),
     "all not there": lambda column: pa.nulls(100, column.type),
 }
@@ -385,5 +385,5 @@ def test_a_cut_part_is_not_taken_as_done(whole: Path) -> None:
 
 def test_which_embeddings_have_a_cosine() -> None:
     numbers = np.array([[1, 0], [0.6, 0.8], [1.002, 0], [0, 0], [1.1, 0], [np.nan, 0], [3e38, 1]])
-    expected = [True, True, True, False, False, False, False]
-    assert vectors.are_unit(numbers.astype(np.float32)).tolist() == expected
+    expected = [True, True, True, True, False, False, False]
+    assert vectors.have_cosines(numbers.astype(np.float32)).tolist() == expected
