@@ -1,7 +1,8 @@
 """Findings that a person has looked at and accepted, in a JSON file.
 
 An entry names a source hash, the distance at which it was accepted and the hash of the target, or
-``"any"``. It covers a pair of these hashes at that distance or more: closer is news.
+``"any"``. It covers a pair of these hashes at that distance or more: closer is news. Distances of a
+learned detector are 1 minus its score, and the file names the weights that they were made with.
 """
 
 from __future__ import annotations
@@ -21,6 +22,8 @@ VERSION = 1
 
 _MOST_CHARACTERS = 1 << 26
 
+_SAME = 1e-4  # of scores: an image has others in another batch of images
+
 _KEYS_IN_ORDER = ("source_hash", "distance", "target_hash", "note")
 _KEYS = set(_KEYS_IN_ORDER)
 
@@ -30,13 +33,13 @@ class Accepted:
     """One accepted pair. ``target_hash`` is None where any target was accepted."""
 
     source_hash: int
-    distance: int
+    distance: float
     target_hash: int | None
     note: str = ""
 
-    def covers(self, finding: Finding, source_hash: int, distance: int) -> bool:
+    def covers(self, finding: Finding, source_hash: int, distance: float) -> bool:
         """Whether this entry accepts a source hash at a distance from a finding's target."""
-        if source_hash != self.source_hash or distance < self.distance:
+        if source_hash != self.source_hash or distance < self.distance - _SAME:
             return False
         if self.target_hash is None:
             # Whatever lacks detail collides: accepting it once would accept every blank image.
@@ -46,17 +49,27 @@ class Accepted:
 
 @dataclass(frozen=True)
 class Baseline:
-    """The entries of a baseline file, its path as given, and the hash that they were made with."""
+    """The entries of a baseline file, its path as given, and the hash that they were made with.
+
+    ``detector`` is the fingerprint of the learned detector that compared the images, if one did;
+    the 64-bit pHash then names them.
+    """
 
     path: str
     entries: tuple[Accepted, ...] = ()
     hash: str = "phash"
     hash_bits: int = 64
+    detector: str | None = None
 
     @classmethod
-    def read(cls, path: str, hash: str = "phash", hash_bits: int = 64) -> Baseline:
+    def read(
+        cls, path: str, hash: str = "phash", hash_bits: int = 64, detector: str | None = None
+    ) -> Baseline:
         """The baseline in a file. Raises InputError that says what is wrong with it."""
         document = _document(path)
+        if document.get("detector") != detector:
+            known = _described(document.get("detector"))
+            raise InputError(f"{path}: a baseline made with {known}, not {_described(detector)}")
         made_with = document.get("hash", "phash")
         if made_with != hash:
             raise InputError(f"{path}: a baseline made with --hash {made_with}, not {hash}")
@@ -64,8 +77,10 @@ class Baseline:
         if not isinstance(entries, list):
             raise InputError(f"{path}: a broken baseline: 'accepted' must be a list")
         numbered = enumerate(entries, start=1)
-        accepted = (_entry(path, number, entry, hash_bits) for number, entry in numbered)
-        return cls(path, tuple(accepted), hash, hash_bits)
+        accepted = (
+            _entry(path, number, entry, hash_bits, detector is None) for number, entry in numbered
+        )
+        return cls(path, tuple(accepted), hash, hash_bits, detector)
 
     def accept(self, findings: Iterable[Finding]) -> tuple[Finding, ...]:
         """The findings, marked as accepted where entries cover every source that supports them.
@@ -100,7 +115,7 @@ class Baseline:
     def with_entries(self, more: Iterable[Accepted]) -> Baseline:
         """The baseline with those entries added that it does not have, whatever their notes."""
 
-        def pair(entry: Accepted) -> tuple[int, int, int | None]:
+        def pair(entry: Accepted) -> tuple[int, float, int | None]:
             return entry.source_hash, entry.distance, entry.target_hash
 
         known = {pair(entry): entry for entry in more}
@@ -122,6 +137,8 @@ class Baseline:
             for entry in sorted(self.entries, key=_place)
         ]
         made_with = {} if self.hash == "phash" else {"hash": self.hash}
+        if self.detector is not None:
+            made_with = {"detector": self.detector}
         document = {"baseline_version": VERSION, **made_with, "accepted": accepted}
         return json.dumps(document, indent=2) + "\n"
 
@@ -151,15 +168,22 @@ def _document(path: str) -> dict[str, Any]:
     return document
 
 
-def _entry(path: str, number: int, entry: Any, bits: int) -> Accepted:
+def _described(detector: object) -> str:
+    return "a hash" if detector is None else f"the weights of {detector!r:.100}"
+
+
+def _entry(path: str, number: int, entry: Any, bits: int, in_bits: bool) -> Accepted:
     def broken(what: str) -> InputError:
         return InputError(f"{path}: a broken baseline: entry {number} {what}")
 
     if not isinstance(entry, dict) or not _KEYS - {"note"} <= set(entry) <= _KEYS:
         raise broken(f"must have the keys {', '.join(_KEYS_IN_ORDER)}")
     distance, note = entry["distance"], entry.get("note", "")
-    if not isinstance(distance, int) or isinstance(distance, bool) or not 0 <= distance <= bits:
+    is_whole = isinstance(distance, int) and not isinstance(distance, bool)
+    if in_bits and not (is_whole and 0 <= distance <= bits):
         raise broken(f"has a distance that is no whole number from 0 to {bits}")
+    if not in_bits and not ((is_whole or isinstance(distance, float)) and 0 <= distance <= 2):
+        raise broken("has a distance that is no number from 0 to 2")
     if not isinstance(note, str):
         raise broken("has a note that is no text")
     hashes = entry["source_hash"], entry["target_hash"]
@@ -179,6 +203,6 @@ def _note(finding: Finding, source_hash: int) -> str:
     return " and ".join(shown(path) for path in (finding.target, known) if path is not None)
 
 
-def _place(entry: Accepted) -> tuple[int, int, int, str]:
+def _place(entry: Accepted) -> tuple[int, int, float, str]:
     target = -1 if entry.target_hash is None else entry.target_hash
     return entry.source_hash, target, entry.distance, entry.note

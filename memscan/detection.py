@@ -16,17 +16,18 @@ from memscan import (
     engines,
     hashed,
     hashing,
-    judging,
     verdicts,
-    verification,
 )
 from memscan.baseline import Baseline
 from memscan.cache import Cache
 from memscan.collection import collect
+from memscan.comparison import Comparison
 from memscan.errors import InputError
 from memscan.evidence import rates
 from memscan.intake import Intake
+from memscan.learned import network_of
 from memscan.most_copied import most_copied
+from memscan.networks import Networks
 from memscan.records import Failure, Finding, Progress, Thresholds
 from memscan.reference import Reference
 from memscan.report import Holdout, Options, Report
@@ -45,6 +46,7 @@ from memscan.sources.given import (
 from memscan.views import counted, of_source, of_target
 
 if TYPE_CHECKING:
+    from memscan.encoders import Encoder
     from memscan.shards import ShardEngine
 
 
@@ -67,6 +69,7 @@ def detect(
     holdout: AnyPath | Iterable[AnyPath] = (),
     files_from: Sequence[Named] = (),
     hash_column: str | None = None,
+    networks: Networks | None = None,
     engine: str = "local",
     address: str | None = None,
     jobs: int | None = None,
@@ -100,6 +103,8 @@ def detect(
             (:func:`memscan.sources.patterns.files_from` reads one).
         hash_column: the column of hashes in Parquet and CSV files of the source; they are then read
             as hashes that others made, and not as images.
+        networks: learned detectors: one that compares the images in the place of the hash, and
+            one that is asked about the candidates (:func:`memscan.networks.open_networks`).
         engine: ``"local"``, or ``"ray"`` for the workers of a cluster to search the part files of
             the source, which must be tables that ``memscan index`` wrote.
         address: where the cluster is (see :class:`memscan.shards.RayEngine`).
@@ -115,15 +120,20 @@ def detect(
     Images that cannot be read do not raise; they are failures of the report.
 
     """
-    encoder = encoders.choose(hash)
+    networks = networks or Networks()
+    encoder: Encoder = networks.encoder or encoders.choose(hash)
     usual = encoder.thresholds
     thresholds = Thresholds(
         usual.near if near_threshold is None else near_threshold,
         usual.distinct if distinct_threshold is None else distinct_threshold,
     )
-    verdicts.check(thresholds, 64 * encoder.words)
+    if networks.encoder is None:
+        verdicts.check(thresholds, 64 * encoder.words)
+    else:
+        in_bits = near_threshold is not None or distinct_threshold is not None
+        networks.check(hash, in_bits, hash_column, engine != "local" or address is not None)
     if fast and encoder.fast_error is None:
-        raise InputError(f"fast decoding was measured for phash only, not for {hash}")
+        raise InputError(f"fast decoding was measured for phash only, not for {encoder.name}")
     if top_k < 1:
         raise InputError("top_k must be at least 1")
     engines.check(jobs)
@@ -148,7 +158,7 @@ def detect(
         "targets",
         by_listing=True,
         encoder=encoder,
-        view_set=of_target(views),
+        view_set=of_target(views, hints=networks.encoder is None),
     )
     named_failures = _named(target_listings, failures)
     if named_failures and not len(table) and len(named_failures) == len(failures):
@@ -158,41 +168,39 @@ def detect(
     queries = np.concatenate([table.column(name) for name in counted(views)])
     fast_near = None
     if fast and encoder.fast_error is not None:
-        fast_near = (queries, thresholds.distinct + encoder.fast_error)
+        fast_near = (queries, encoder.metric.units(thresholds.distinct) + encoder.fast_error)
     wanted = None
-    if any(listing.tables for listing in source_listings + holdout_listings):
+    has_tables = any(listing.tables for listing in source_listings + holdout_listings)
+    if has_tables and networks.encoder is None:
         from memscan.selection import Wanted
 
         # One more than is shown, since one may be the target itself.
-        wanted = Wanted(queries, top_k + 1, thresholds.distinct, jobs)
+        wanted = Wanted(queries, top_k + 1, encoder.metric.units(thresholds.distinct), jobs)
     how = (of_source(views), encoder, fast_near, hash_column, wanted, shard_engine)
     other = None
     with shard_engine or contextlib.nullcontext():
         reference = Reference.hashed(source_listings, intake, "source", *how)
         if holdout_listings:
             other = Reference.hashed(holdout_listings, intake, "holdout", *how)
-    excluded = reference.own_rows(table.paths) if exclude_self else None
-    judged, curve = judging.judge(
+    places = _remote_places([*target_listings, *source_listings, *holdout_listings])
+    comparison = Comparison(
         table,
-        reference.table,
+        encoder,
         thresholds,
-        top_k,
-        excluded,
+        networks,
         views,
-        with_supporting=baseline is not None,
-        with_chance=encoder.is_modelled,
-        jobs=jobs,
+        exclude_self,
+        max_pixels,
+        jobs,
+        places,
+        progress,
     )
-    remote_places = _remote_places([*target_listings, *source_listings, *holdout_listings])
-    findings = verification.verify(judged, thresholds, views, max_pixels, jobs, remote_places)
+    findings, curve = comparison.with_reference(
+        reference, top_k, baseline is not None, encoder.is_modelled
+    )
     held_out = None
     if other is not None:
-        own_rows = other.own_rows(table.paths) if exclude_self else None
-        others, _ = judging.judge(
-            table, other.table, thresholds, 1, own_rows, views, with_chance=False, jobs=jobs
-        )
-        others = verification.verify(others, thresholds, views, max_pixels, jobs, remote_places)
-        held_out = _holdout(findings, others, other)
+        held_out = _holdout(findings, comparison.with_reference(other)[0], other)
     return Report(
         version=__version__,
         encoder=encoder.fingerprint(fast),
@@ -220,16 +228,22 @@ def detect(
             files_from=tuple(named.root for named in files_from),
             nul=any(named.nul for named in files_from),
             hash_column=hash_column,
+            detector=comparison.network.kind if comparison.network else None,
+            verify=networks.verifier.card.kind if networks.verifier else None,
+            weights=networks.weights,
+            trust_weights=networks.trusted,
         ),
-        copied=most_copied(findings, reference.table),
+        copied=most_copied(findings, reference.table, encoder.metric),
         curve=curve,
         holdout=held_out,
-        hash_bits=64 * encoder.words,
+        hash_bits=64 if comparison.network else 64 * encoder.words,
         volumes=tuple(
             dict.fromkeys(volumes + reference.volumes + (other.volumes if other else ()))
         ),
         warnings=reference.warnings + (other.warnings if other else ()),
-        remote_places=remote_places,
+        remote_places=places,
+        detector=comparison.network,
+        verifier=network_of(networks.verifier) if networks.verifier else None,
     )
 
 

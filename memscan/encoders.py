@@ -13,10 +13,11 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from memscan import hashing, other_hashes, resampling, turns, views
+from memscan import engines, hashing, other_hashes, resampling, turns, views
 from memscan.decode import Decoded
 from memscan.errors import InputError
 from memscan.evidence import detail
+from memscan.metric import HAMMING, Metric
 from memscan.records import HashedImage, Thresholds
 from memscan.views import ViewSet
 
@@ -38,7 +39,7 @@ class Encoder(Protocol):
 
     @property
     def thresholds(self) -> Thresholds:
-        """The distances, in bits, that a scan judges by unless it is told others."""
+        """The distances that a scan judges by unless it is told others."""
 
     @property
     def has_quality(self) -> bool:
@@ -51,6 +52,17 @@ class Encoder(Protocol):
     @property
     def fast_error(self) -> int | None:
         """The bits by which the hash of a JPEG decoded at reduced scale may differ, if known."""
+
+    @property
+    def metric(self) -> Metric:
+        """How far two hashes are from each other."""
+
+    @property
+    def in_processes(self) -> bool:
+        """Whether other processes can make the hashes, which find the encoder by its name."""
+
+    def chunk(self, view_set: ViewSet) -> int:
+        """The images that are best hashed at a time."""
 
     def fingerprint(self, fast: bool) -> str:
         """What must be equal for two hashes to be comparable; ``fast`` is the way of decoding."""
@@ -82,6 +94,12 @@ class PHash:
     has_quality = False
     is_modelled = True
     fast_error: int | None = hashing.FAST_ERROR
+    metric: Metric = HAMMING
+    in_processes = True
+
+    def chunk(self, view_set: ViewSet) -> int:
+        """As in :class:`Encoder`."""
+        return engines.CHUNK
 
     def fingerprint(self, fast: bool) -> str:
         """As in :class:`Encoder`."""
@@ -138,6 +156,12 @@ class Drawn:
     has_quality: bool = False
     is_modelled: bool = False
     fast_error: int | None = None
+    metric: Metric = HAMMING
+    in_processes: bool = True
+
+    def chunk(self, view_set: ViewSet) -> int:
+        """As in :class:`Encoder`."""
+        return engines.CHUNK
 
     def fingerprint(self, fast: bool) -> str:
         """As in :class:`Encoder`."""

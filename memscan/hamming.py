@@ -13,7 +13,8 @@ import numpy as np
 import numpy.typing as npt
 
 Hashes = npt.NDArray[np.uint64]
-Distances = npt.NDArray[Union[np.uint8, np.uint16]]
+Distances = npt.NDArray[Union[np.uint8, np.uint16, np.int32]]
+"""Of hashes in bytes or pairs of bytes; of embeddings (:mod:`memscan.cosine`) in four."""
 ByteDistances = npt.NDArray[np.uint8]
 """Distances of hashes of one word."""
 Positions = npt.NDArray[np.int64]

@@ -181,7 +181,8 @@ class Intake:
         stream = self._hash_items(all_items(), recipe)
         jobs = self.jobs or engines.available_cores()
         with decode.pixel_limit(self.max_pixels), contextlib.ExitStack() as stack:
-            if jobs == 1 or len(containers) == 1 or _bytes_of(containers) < PROCESSES_FROM_BYTES:
+            alone = jobs == 1 or len(containers) == 1 or not recipe.encoder.in_processes
+            if alone or _bytes_of(containers) < PROCESSES_FROM_BYTES:
                 yield here
                 return
             from memscan import workers
@@ -197,16 +198,17 @@ class Intake:
     def _hash_items(self, some: Iterable[Item], recipe: Recipe) -> Iterator[Named]:
         work = functools.partial(hash_items, recipe=recipe)
         with decode.pixel_limit(self.max_pixels):
-            yield from engines.map_chunks(work, some, self.jobs)
+            chunk = recipe.encoder.chunk(recipe.view_set)
+            yield from engines.map_chunks(work, some, self.jobs, chunk)
 
     def _hash(self, paths: Sequence[str], recipe: Recipe) -> Iterable[Stamped]:
         jobs = self.jobs or engines.available_cores()
         with decode.pixel_limit(self.max_pixels), contextlib.ExitStack() as stack:
-            chunk = engines.CHUNK
+            chunk = recipe.encoder.chunk(recipe.view_set)
             work: Callable[[Iterable[str]], Sequence[Stamped]] = functools.partial(
                 hash_files, recipe=recipe
             )
-            if jobs > 1 and len(paths) >= PROCESSES_FROM:
+            if jobs > 1 and len(paths) >= PROCESSES_FROM and recipe.encoder.in_processes:
                 from memscan import workers  # code that small scans need not load
 
                 crew = workers.start(jobs, stack)

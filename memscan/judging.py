@@ -10,11 +10,12 @@ import numpy.typing as npt
 
 from memscan import hamming, matching, search, verdicts, views
 from memscan.errors import InputError
-from memscan.evidence import chance
-from memscan.hamming import Positions
+from memscan.evidence import chance, rates
+from memscan.hamming import Hashes, Positions
 from memscan.matching import Matches
+from memscan.metric import HAMMING, Metric
 from memscan.records import Basis, Chance, Finding, Match, Reason, Thresholds, View
-from memscan.report import CurvePoint
+from memscan.report import CurvePoint, Network
 from memscan.sources.stores import shown
 from memscan.table import HashTable, as_integer, sampled
 
@@ -48,46 +49,59 @@ def judge(
     with_supporting: bool = False,
     with_chance: bool = True,
     jobs: int | None = None,
+    metric: Metric = HAMMING,
+    network: Network | None = None,
 ) -> tuple[tuple[Finding, ...], tuple[CurvePoint, ...]]:
     """A finding for each target, in order, and the curve of all distances against chance.
 
     ``excluded``, of shape (M,), is for each target the position of a source that is not compared
     with it, or -1. ``level`` says which views of the targets count, ``with_supporting`` whether
     ``Finding.supporting`` is wanted, ``with_chance`` whether the hashes are those that the model of
-    chance was made for. Raises InputError where a target has no source left to be compared with.
+    chance was made for. ``metric`` is the distance, that of ``network`` if a learned detector made
+    the hashes. Raises InputError where a target has no source left to be compared with.
     """
     counted = views.counted(level) if targets.view_names else ("full",)
-    count, radius = min(top_k, len(sources)), thresholds.distinct
-    found = matching.nearest(targets, sources, counted, count, excluded, radius, jobs)
-    hints = _hints(targets, sources, counted, excluded, jobs)
+    count, radius = min(top_k, len(sources)), metric.units(thresholds.distinct)
+    found = matching.nearest(targets, sources, counted, count, excluded, radius, jobs, metric)
+    hints = None if network else _hints(targets, sources, counted, excluded, jobs)
     background = _background(targets, sources, excluded, jobs) if with_chance else None
     findings = []
     for row, path in enumerate(targets.paths):
-        matches = _matches(sources, found, row)
+        matches = _matches(sources, found, row, metric)
         if not matches:
             raise InputError(f"{shown(path)}: the source holds no other image to compare it with")
+        distance = matches[0].distance
+        tries = len(found.names)
+        if network:
+            by_chance = _by_calibration(network, distance, tries * sources.size)
+        else:
+            by_chance = _chance(background, row, int(distance), targets, tries)
         finding = Finding(
             target=path,
-            hash=as_integer(targets.hashes[row]),
-            verdict=verdicts.judge(matches[0].distance, thresholds),
-            reasons=_reasons(targets, sources, found, row, thresholds, excluded),
+            hash=_name(targets.hashes, row, metric),
+            verdict=verdicts.judge(distance, thresholds),
+            reasons=_reasons(targets, sources, found, row, thresholds, excluded, metric),
             matches=matches,
-            chance=_chance(background, row, matches[0].distance, targets, len(found.names)),
+            chance=by_chance,
             quality=int(targets.qualities[row]) if len(targets.qualities) else None,
         )
+        if network and not network.is_calibrated:
+            finding = verdicts.under_review(finding, thresholds)
         hint = hints[row] if hints else None
         if hint is not None and _would_change(hint.distance, finding.distance, thresholds):
             finding = dataclasses.replace(finding, hints=(hint,))
         if with_supporting:
-            supporting = _supporting(targets, sources, counted, row, thresholds, found, excluded)
+            supporting = _supporting(
+                targets, sources, counted, row, thresholds, found, excluded, metric
+            )
             finding = dataclasses.replace(finding, supporting=supporting)
         findings.append(finding)
     return tuple(findings), background.curve if background else ()
 
 
-def _matches(sources: HashTable, found: Matches, row: int) -> tuple[Match, ...]:
+def _matches(sources: HashTable, found: Matches, row: int, metric: Metric) -> tuple[Match, ...]:
     return tuple(
-        _match(sources, position, distance, found.names[view])
+        _match(sources, position, distance, found.names[view], metric)
         for position, distance, view in zip(
             found.positions[row].tolist(),
             found.distances[row].tolist(),
@@ -97,10 +111,17 @@ def _matches(sources: HashTable, found: Matches, row: int) -> tuple[Match, ...]:
     )
 
 
-def _match(sources: HashTable, position: int, distance: int, view: View) -> Match:
+def _match(
+    sources: HashTable, position: int, distance: int, view: View, metric: Metric = HAMMING
+) -> Match:
     name = view.source
     hashes = sources.hashes if name == "full" else sources.views[:, sources.view_names.index(name)]
-    return Match(sources.paths[position], as_integer(hashes[position]), distance, view)
+    source_hash = _name(hashes, position, metric)
+    return Match(sources.paths[position], source_hash, metric.shown(distance), view)
+
+
+def _name(hashes: Hashes, row: int, metric: Metric) -> int:
+    return as_integer(metric.names(hashes[row : row + 1])[0])
 
 
 def _hints(
@@ -130,20 +151,23 @@ def _hints(
     ]
 
 
-def _would_change(distance: int, counted_distance: int, thresholds: Thresholds) -> bool:
+def _would_change(distance: float, counted_distance: float, thresholds: Thresholds) -> bool:
     return distance < counted_distance and verdicts.judge(distance, thresholds) is not (
         verdicts.judge(counted_distance, thresholds)
     )
 
 
 def _close(
-    targets: HashTable, sources: HashTable, radius: int, row: int, excluded: Positions | None
+    targets: HashTable,
+    sources: HashTable,
+    threshold: float,
+    row: int,
+    excluded: Positions | None,
+    metric: Metric,
 ) -> Positions:
-    """The positions of all sources within ``radius`` bits of one target."""
-    inside = hamming.distances(sources.hashes, targets.hashes[row]) <= radius
-    if excluded is not None and excluded[row] >= 0:
-        inside[excluded[row]] = False
-    return np.flatnonzero(inside)
+    """The positions of all sources within a threshold of one target."""
+    inside = metric.near(sources.hashes, targets.hashes[row], metric.units(threshold)).positions
+    return inside if excluded is None else inside[inside != excluded[row]]
 
 
 def _supporting(
@@ -154,23 +178,28 @@ def _supporting(
     thresholds: Thresholds,
     found: Matches,
     excluded: Positions | None,
-) -> tuple[tuple[int, int], ...]:
+    metric: Metric,
+) -> tuple[tuple[int, float], ...]:
     """The hash of every source that supports the verdict, and its distance in the best views."""
-    distance = int(found.distances[row, 0])
-    radius = thresholds.near if distance <= thresholds.near else thresholds.distinct
-    if distance > radius:  # under review all the same: for a flat target the closest stands for all
-        closest = as_integer(sources.hashes[found.positions[row, 0]])
+    distance = metric.shown(int(found.distances[row, 0]))
+    limit = thresholds.near if distance <= thresholds.near else thresholds.distinct
+    if distance > limit:  # under review all the same: for a flat target the closest stands for all
+        closest = _name(sources.hashes, int(found.positions[row, 0]), metric)
         return ((closest, distance),) if targets.low_information[row] else ()
-    nothing = hamming.no_distance(sources.hashes)
-    best = np.full(len(sources), nothing, hamming.distance_type(sources.hashes))
-    for source_view in ("full", *sources.view_names):
-        column = sources.column(source_view)
-        for target_view in counted:
-            np.minimum(best, hamming.distances(column, targets.column(target_view)[row]), out=best)
-    if excluded is not None and excluded[row] >= 0:
-        best[excluded[row]] = nothing
-    close = np.flatnonzero(best <= radius)
-    pairs = set(zip(map(as_integer, sources.hashes[close]), best[close].tolist()))
+    found_near = [
+        metric.near(sources.column(source_view), targets.column(view)[row], metric.units(limit))
+        for source_view in ("full", *sources.view_names)
+        for view in counted
+    ]
+    positions, distances = (np.concatenate(part) for part in zip(*found_near))
+    order = np.lexsort((distances, positions))
+    positions, first = np.unique(positions[order], return_index=True)  # in the best views of each
+    distances = distances[order[first]]
+    if excluded is not None:
+        kept = positions != excluded[row]
+        positions, distances = positions[kept], distances[kept]
+    names = metric.names(sources.hashes[positions])
+    pairs = set(zip(map(as_integer, names), map(metric.shown, distances.tolist())))
     return tuple(sorted(pairs, key=lambda pair: pair[::-1]))
 
 
@@ -181,9 +210,10 @@ def _reasons(
     row: int,
     thresholds: Thresholds,
     excluded: Positions | None,
+    metric: Metric,
 ) -> tuple[Reason, ...]:
     """Why a person should look at the finding on a target."""
-    distance = int(found.distances[row, 0])
+    distance = metric.shown(int(found.distances[row, 0]))
     if distance > thresholds.distinct:
         return (Reason.LOW_INFORMATION,) if targets.low_information[row] else ()
     reasons = []
@@ -194,13 +224,15 @@ def _reasons(
     elif sources.low_information[found.positions[row, 0]]:
         # The faint copy of an image in the source must not hide that the image itself is there.
         limit = thresholds.near if distance <= thresholds.near else thresholds.distinct
-        if sources.low_information[_close(targets, sources, limit, row, excluded)].all():
+        close = _close(targets, sources, limit, row, excluded, metric)
+        if sources.low_information[close].all():
             reasons.append(Reason.LOW_INFORMATION)
     many = max(GENERIC_COUNT, GENERIC_SHARE * sources.size)
     if found.within[row] > many:
-        close = sources.hashes[_close(targets, sources, thresholds.distinct, row, excluded)]
-        apart = hamming.distances(close, sources.hashes[found.positions[row, 0]])
-        if np.count_nonzero(apart > thresholds.near) > many:
+        close = _close(targets, sources, thresholds.distinct, row, excluded, metric)
+        closest = sources.hashes[found.positions[row, 0]]
+        alike = metric.near(sources.hashes[close], closest, metric.units(thresholds.near))
+        if len(close) - len(alike.positions) > many:
             reasons.append(Reason.GENERIC_HASH)
     return tuple(reasons)
 
@@ -243,3 +275,16 @@ def _chance(
     observed = distance >= chance.OBSERVED
     # Three digits are more than the model is good for, and the same for any order of sums.
     return Chance(float(f"{expected:.3g}"), Basis.OBSERVED if observed else Basis.EXTRAPOLATED)
+
+
+def _by_calibration(network: Network, distance: float, pairs: int) -> Chance:
+    """At most how many of the unrelated pairs a calibrated detector would call duplicates.
+
+    The share of unrelated pairs that passed in calibration has an upper limit with 95 % confidence;
+    it holds for source images like those. Above the cut there is no number.
+    """
+    if network.calibration is None or distance > network.thresholds.near:
+        return Chance(None, Basis.NO_MODEL)
+    seen = network.calibration
+    share = rates.rate(round(seen.observed * seen.negatives), seen.negatives).high
+    return Chance(float(f"{min(1.0, share) * pairs:.3g}"), Basis.CALIBRATED)

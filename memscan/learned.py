@@ -16,18 +16,34 @@ from PIL import Image
 from memscan import hashing, turns, vectors, views
 from memscan.decode import Decoded
 from memscan.detectors.cards import Card
-from memscan.detectors.protocol import Detector, Pixels
+from memscan.detectors.protocol import Detector, Embeddings, Pixels
+from memscan.errors import InputError
 from memscan.evidence import detail
+from memscan.metric import Cosine
 from memscan.records import HashedImage, Thresholds
+from memscan.report import Network
 from memscan.views import ViewSet
+
+BATCH = 32
+"""Images that a network is given at a time, and that are worth waiting for (see DESIGN.md)."""
 
 
 class _Ingredients(NamedTuple):
-    """What is kept of an image until its batch is embedded: its pixels in all views."""
+    """What is kept of an image until its batch is embedded.
+
+    ``pixels`` are those of its different renderings, ``renderings`` says for each view which one.
+    """
 
     thumbnail: npt.NDArray[np.uint8]
     size: tuple[int, int]
     pixels: Pixels
+    renderings: tuple[int, ...]
+
+
+def network_of(detector: Detector) -> Network:
+    """What a report says of a detector."""
+    card = detector.card
+    return Network(card.kind, card.name, card.sha256 or "", card.cuts, card.calibration)
 
 
 @dataclass(frozen=True)
@@ -35,12 +51,15 @@ class LearnedEncoder:
     """Implements :class:`memscan.encoders.Encoder` for a detector whose scores are cosines.
 
     Embeddings are made by one thread at a time, since a network uses all cores by itself; images
-    are decoded by the others meanwhile.
+    are decoded by the others meanwhile. Batches are those of the files' order, whatever the number
+    of threads, because the numbers of a network depend on what else is in a batch, if only in
+    their last digits.
     """
 
     detector: Detector
     has_quality: bool = False
     is_modelled: bool = False
+    in_processes: bool = False
     fast_error: int | None = None
     _turn: threading.Lock = field(default_factory=threading.Lock, repr=False, compare=False)
 
@@ -48,6 +67,11 @@ class LearnedEncoder:
     def card(self) -> Card:
         """What is known about the network."""
         return self.detector.card
+
+    @property
+    def network(self) -> Network:
+        """What a report says of the detector."""
+        return network_of(self.detector)
 
     @property
     def name(self) -> str:
@@ -60,10 +84,18 @@ class LearnedEncoder:
         return vectors.words_of(self.card.dimensions)
 
     @property
+    def metric(self) -> Cosine:
+        """As in :class:`memscan.encoders.Encoder`."""
+        return Cosine(self.card.dimensions)
+
+    @property
     def thresholds(self) -> Thresholds:
         """The cuts of the card, as distances."""
-        cuts = self.card.cuts
-        return Thresholds(round(1 - cuts.duplicate, 6), round(1 - cuts.similar, 6))
+        return self.network.thresholds
+
+    def chunk(self, view_set: ViewSet) -> int:
+        """As in :class:`memscan.encoders.Encoder`: about a batch, with all views."""
+        return max(1, BATCH // (1 + len(view_set.names)))
 
     def fingerprint(self, fast: bool) -> str:
         """As in :class:`memscan.encoders.Encoder`."""
@@ -76,13 +108,20 @@ class LearnedEncoder:
     def prepare(self, image: Decoded, view_set: ViewSet) -> _Ingredients:
         """The thumbnail of the pHash, and the pixels of each view."""
         with hashing.resizable(image.image):
-            drawn = [image.image]
+            full = self.detector.prepare(image.image)
+            different, renderings = {full.tobytes(): full}, [0]
             if view_set.names:
-                upright, small = turns.upright(image.image), self._reduced(image.image)
+                small = self._reduced(image.image)
                 for name in view_set.names:
-                    drawn.append(views.draw(small, upright if name == views.UPRIGHT else name))
-            pixels = np.stack([self.detector.prepare(one) for one in drawn])
-            return _Ingredients(hashing.thumbnail(image.image), image.size, pixels)
+                    # Of whole images no digit is lost, so that a mirrored copy is at distance 0.
+                    whole = image.image if name in (*turns.TURNS, views.UPRIGHT) else small
+                    drawn = views.draw(whole, name)
+                    # A view that this image does not have is the full image, to the last digit.
+                    pixels = full if drawn is whole else self.detector.prepare(drawn)
+                    different.setdefault(pixels.tobytes(), pixels)
+                    renderings.append(list(different).index(pixels.tobytes()))
+            thumbnail, stacked = hashing.thumbnail(image.image), np.stack(list(different.values()))
+            return _Ingredients(thumbnail, image.size, stacked, tuple(renderings))
 
     def finish(self, prepared: Sequence[_Ingredients], view_set: ViewSet) -> list[HashedImage]:
         """The words of a batch of prepared images."""
@@ -92,14 +131,29 @@ class LearnedEncoder:
         coefficients = hashing.transform(stack)
         hashes = hashing.phashes(stack, coefficients)
         flags = detail.low_information(stack, coefficients).tolist()
-        with self._turn:
-            embeddings = self.detector.embed(np.concatenate([one.pixels for one in prepared]))
-        seen = 1 + len(view_set.names)
-        words = vectors.pack(np.repeat(hashes, seen), embeddings).reshape(len(prepared), -1)
+        firsts = np.cumsum([0, *(len(one.pixels) for one in prepared[:-1])])
+        rows = [first + np.array(one.renderings) for first, one in zip(firsts, prepared)]
+        embeddings = self._embed(np.concatenate([one.pixels for one in prepared]))
+        packed = vectors.pack(
+            np.repeat(hashes, 1 + len(view_set.names)), embeddings[np.concatenate(rows)]
+        )
         return [
-            HashedImage(tuple(row), flag, one.size)
-            for row, flag, one in zip(words.tolist(), flags, prepared)
+            HashedImage(tuple(words), flag, one.size)
+            for words, flag, one in zip(packed.reshape(len(prepared), -1).tolist(), flags, prepared)
         ]
+
+    def _embed(self, pixels: Pixels) -> Embeddings:
+        """The embeddings of any number of images, a batch at a time."""
+        with self._turn:
+            embeddings = np.concatenate(
+                [
+                    self.detector.embed(pixels[start : start + BATCH])
+                    for start in range(0, len(pixels), BATCH)
+                ]
+            )
+        if not np.isfinite(embeddings).all():
+            raise InputError(f"{self.card.name}: the network gives numbers that are not finite")
+        return embeddings
 
     def _reduced(self, image: Image.Image) -> Image.Image:
         """A smaller image that the views are cut from: twice what the network takes."""

@@ -7,20 +7,17 @@ from typing import NamedTuple, Sequence
 import numpy as np
 import numpy.typing as npt
 
-from memscan import hamming, search
 from memscan.hamming import Distances, Positions
+from memscan.metric import HAMMING, Metric, none_of
 from memscan.records import View
 from memscan.table import HashTable
-
-_LEAST_QUERIES = 16
-"""Hashes of targets that an index of them could be worth while for, whatever the source."""
 
 
 class Matches(NamedTuple):
     """The closest sources of M targets, each source once, in the views in which they met closest.
 
     ``positions``, ``distances`` and ``views`` have shape (M, count), the closest first, -1 and
-    :func:`hamming.no_distance` where there are no more; ``views`` are numbers into ``names``.
+    :func:`memscan.metric.none_of` where there are no more; ``views`` are numbers into ``names``.
     ``within``, of shape (M,), counts the sources inside the radius in the full views.
     """
 
@@ -39,24 +36,20 @@ def nearest(
     excluded: Positions | None = None,
     radius: int = 0,
     jobs: int | None = None,
+    metric: Metric = HAMMING,
 ) -> Matches:
     """The ``count`` closest sources of each target in any pair of views.
 
     ``target_views`` are those of the targets, the full one first; of the sources all are taken.
-    ``excluded`` is as in :func:`memscan.hamming.nearest`. Of equal distances the source at the
-    lower position comes first, and of its views the first one.
+    ``excluded`` is as in :func:`memscan.hamming.nearest`, ``radius`` in units of the ``metric``. Of
+    equal distances the source at the lower position comes first, and of its views the first one.
     """
     queries = np.concatenate([targets.column(name) for name in target_views])
     left_out = None if excluded is None else np.tile(excluded, len(target_views))
     source_views = ("full", *sources.view_names)
     names = tuple(View(target, source) for source in source_views for target in target_views)
-    search_all = search.nearest
-    if queries.ndim == 1 and len(queries) >= _LEAST_QUERIES:
-        from memscan import neighbours  # code that the scan of one target need not load
-
-        search_all = neighbours.nearest
     found = [
-        search_all(queries, sources.column(name), count, left_out, radius, jobs)
+        metric.nearest(queries, sources.column(name), count, left_out, radius, jobs)
         for name in source_views
     ]
     within = found[0].within[: len(targets)]
@@ -68,7 +61,7 @@ def nearest(
     distances = np.array([part.distances for part in found]).reshape(shape)
     best = Matches(
         np.full((len(targets), count), -1, np.int64),
-        np.full_like(distances[0, 0], hamming.no_distance(queries)),
+        np.full_like(distances[0, 0], none_of(distances)),
         np.zeros((len(targets), count), np.int64),
         names,
         within,
@@ -91,13 +84,11 @@ def nearest(
 
 def _take_closest(positions: Positions, distances: Distances, best: Matches) -> None:
     """Fill in the one closest source of each target; ``positions`` has shape (views, M)."""
-    ranks = np.arange(len(positions))[:, None]
-    # One number for each candidate, in the order of distance, position and view; none comes last.
-    keys = distances.reshape(positions.shape).astype(np.int64) << 44
-    keys |= np.maximum(positions, 0) << 12  # fewer than 2 ** 32
-    keys |= ranks
-    closest = keys.argmin(axis=0)
+    distances = distances.reshape(positions.shape)
+    # The least distance, of several the lowest position, of these the first view; none comes last.
+    tied = distances == distances.min(axis=0)
+    closest = np.where(tied, positions, np.iinfo(np.int64).max).argmin(axis=0)
     columns = np.arange(positions.shape[1])
     best.positions[:, 0] = positions[closest, columns]
-    best.distances[:, 0] = distances.reshape(positions.shape)[closest, columns]
+    best.distances[:, 0] = distances[closest, columns]
     best.views[:, 0] = closest

@@ -30,6 +30,7 @@ class Reason(enum.Enum):
     GENERIC_HASH = "generic-hash"
     UNVERIFIED = "unverified"
     VERIFIED = "verified"
+    UNCALIBRATED = "uncalibrated"
 
     @property
     def asks_for_review(self) -> bool:
@@ -40,7 +41,8 @@ class Reason(enum.Enum):
 class Basis(enum.Enum):
     """What the number of matches expected by chance rests on.
 
-    NO_MODEL stands for hashes other than pHash of 64 bits.
+    NO_MODEL stands for hashes other than pHash of 64 bits and for learned detectors; CALIBRATED for
+    an upper bound by the pairs on which a learned detector was calibrated.
     """
 
     OBSERVED = "observed"
@@ -48,6 +50,7 @@ class Basis(enum.Enum):
     SOURCE_TOO_SMALL = "source-too-small"
     LOW_INFORMATION = "low-information"
     NO_MODEL = "no-model"
+    CALIBRATED = "calibrated"
 
 
 class Level(enum.Enum):
@@ -115,18 +118,27 @@ class Failure:
 
 @dataclass(frozen=True)
 class Match:
-    """One source image, with its distance in bits from the target.
+    """One source image, with its distance from the target.
 
-    ``hash`` is that of the source in the view in which it met the target. ``similarity``, from -1
-    to 1, says how alike the two images are pixel by pixel once they are aligned; None where that
-    was not looked at, or one of them could not be read again.
+    The distance is a whole number of bits for hashes, and 1 minus the score, to six decimals, for
+    learned detectors. ``hash`` is that of the source in the view in which it met the target, for
+    learned detectors the pHash of the whole source. ``similarity``, from -1 to 1, says how alike
+    the two images are pixel by pixel once they are aligned; None where that was not looked at, or
+    one of them could not be read again. ``confirmation`` is the score of a learned detector that
+    was asked about the pair, None likewise.
     """
 
     source: str
     hash: int
-    distance: int
+    distance: float
     view: View = View()
     similarity: float | None = None
+    confirmation: float | None = None
+
+    @property
+    def score(self) -> float:
+        """1 minus the distance: what a learned detector gave."""
+        return round(1 - self.distance, 6)
 
 
 @dataclass(frozen=True)
@@ -158,7 +170,7 @@ class Finding:
     reasons: tuple[Reason, ...]
     matches: tuple[Match, ...]
     chance: Chance = Chance(None, Basis.SOURCE_TOO_SMALL)
-    supporting: tuple[tuple[int, int], ...] = ()
+    supporting: tuple[tuple[int, float], ...] = ()
     accepted: bool = False
     hints: tuple[Match, ...] = ()
     quality: int | None = None
@@ -169,8 +181,8 @@ class Finding:
         return self.verdict is not Verdict.DISTINCT and Reason.LOW_INFORMATION not in self.reasons
 
     @property
-    def distance(self) -> int:
-        """The distance in bits of the closest match."""
+    def distance(self) -> float:
+        """The distance of the closest match."""
         return self.matches[0].distance
 
     @property
@@ -188,3 +200,26 @@ class Thresholds:
 
     near: float = 5
     distinct: float = 10
+
+
+@dataclass(frozen=True)
+class Cuts:
+    """The least scores of a duplicate and of a similar pair; less is different."""
+
+    duplicate: float
+    similar: float
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """On which pairs the cuts were fitted, and what they let pass there.
+
+    ``rate`` is the share of unrelated pairs that was asked for, ``observed`` the one that was got;
+    ``recall`` is the share of right pairs at the cut of duplicates.
+    """
+
+    rate: float
+    observed: float
+    recall: float
+    positives: int
+    negatives: int

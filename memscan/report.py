@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from memscan.records import Failure, Finding, Thresholds, Verdict
+from memscan.records import Calibration, Cuts, Failure, Finding, Thresholds, Verdict
 
 
 @dataclass(frozen=True)
@@ -24,6 +24,27 @@ class Volume:
 
 
 @dataclass(frozen=True)
+class Network:
+    """A learned detector that took part in a scan: what its card says, and its weights' sha256."""
+
+    kind: str
+    name: str
+    sha256: str
+    cuts: Cuts
+    calibration: Calibration | None = None
+
+    @property
+    def is_calibrated(self) -> bool:
+        """Whether its scores are worth more than a review."""
+        return self.calibration is not None
+
+    @property
+    def thresholds(self) -> Thresholds:
+        """The cuts as distances, which are 1 minus the score."""
+        return Thresholds(round(1 - self.cuts.duplicate, 6), round(1 - self.cuts.similar, 6))
+
+
+@dataclass(frozen=True)
 class Options:
     """How a scan was asked to be made, besides its thresholds: what it takes to repeat it."""
 
@@ -40,6 +61,10 @@ class Options:
     files_from: tuple[str, ...] = ()
     nul: bool = False
     hash_column: str | None = None
+    detector: str | None = None
+    verify: str | None = None
+    weights: tuple[str, ...] = ()
+    trust_weights: bool = False
 
 
 @dataclass(frozen=True)
@@ -90,7 +115,8 @@ class Report:
     ranks the source images by the number of targets that copy them.
     ``warnings`` are sentences about sources that are hashes and not images; ``remote_places`` the
     URLs on stores that were read, so that a report may ask them for pictures.
-    ``hash_bits`` is the number of bits of every hash, and the largest distance.
+    ``hash_bits`` is the number of bits of every hash, and the largest distance, unless a learned
+    ``detector`` compared the images; ``verifier`` is one that was asked about candidates.
     ``named_failures`` are those of ``target_failures`` that were given as files by name.
     """
 
@@ -114,6 +140,8 @@ class Report:
     volumes: tuple[Volume, ...] = ()
     warnings: tuple[str, ...] = ()
     remote_places: frozenset[str] = frozenset()
+    detector: Network | None = None
+    verifier: Network | None = None
 
     @property
     def failures(self) -> tuple[Failure, ...]:

@@ -30,6 +30,7 @@ def verify(
     max_pixels: int = decode.MAX_PIXELS,
     jobs: int | None = None,
     remote_places: Collection[str] = (),
+    contradicts: bool = True,
 ) -> tuple[Finding, ...]:
     """The findings with the similarity of their matches within the distinct threshold.
 
@@ -39,8 +40,10 @@ def verify(
     - a candidate that it contradicts is under review, ``UNVERIFIED``, and no copy unless both
       images met whole, as they are stored: the many views of one pair bring chance hits.
 
-    Low-information findings stay as they are: there is nothing to align. Of stores, only the URLs
-    ``remote_places`` are asked.
+    The second is left out unless it ``contradicts``: a learned detector finds copies whose pixels
+    do not agree. What an uncalibrated detector found is not confirmed. Low-information findings
+    stay as they are: there is nothing to align. Of stores, only the URLs ``remote_places`` are
+    asked.
     """
     open_again = functools.partial(
         opening.open_any, max_pixels=max_pixels, fast=True, remote_places=remote_places
@@ -53,7 +56,7 @@ def verify(
         seen = tuple(engines.map_chunks(look, findings, jobs))
     if level == "plain":
         return seen
-    return tuple(_judged(finding, thresholds) for finding in seen)
+    return tuple(_judged(finding, thresholds, contradicts) for finding in seen)
 
 
 def _seen(finding: Finding, thresholds: Thresholds, open_again: _Open) -> Finding:
@@ -93,17 +96,14 @@ def _thumbnail(image: Image.Image, view: str) -> npt.NDArray[np.float64]:
     return np.asarray(grey.resize((side, side), Image.Resampling.BOX), np.float64)
 
 
-def _judged(finding: Finding, thresholds: Thresholds) -> Finding:
+def _judged(finding: Finding, thresholds: Thresholds, contradicts: bool) -> Finding:
     closest = finding.matches[0]
     similarity = closest.similarity
     if similarity is None:
         return finding
     if similarity >= CONFIRMED and verdicts.is_borderline(closest.distance, thresholds):
-        others = tuple(reason for reason in finding.reasons if reason is not Reason.BORDERLINE)
-        return dataclasses.replace(
-            finding, verdict=Verdict.NEAR_DUPLICATE, reasons=(*others, Reason.VERIFIED)
-        )
-    if similarity < CONTRADICTED:
+        return verdicts.confirmed(finding)
+    if similarity < CONTRADICTED and contradicts:
         verdict = finding.verdict if closest.view == View() else Verdict.DISTINCT
         return dataclasses.replace(
             finding, verdict=verdict, reasons=(*finding.reasons, Reason.UNVERIFIED)

@@ -108,9 +108,12 @@ def of_source(level: str) -> ViewSet:
     return _SOURCES[_checked(level)]
 
 
-def of_target(level: str) -> ViewSet:
+def of_target(level: str, hints: bool = True) -> ViewSet:
     """The views of targets; those beyond :func:`counted` only give hints."""
-    return _TARGETS[_checked(level)]
+    if hints:
+        return _TARGETS[_checked(level)]
+    names = counted(level)[1:]
+    return ViewSet(f"counted {level}/{_VERSION}", names) if names else NONE
 
 
 def counted(level: str) -> tuple[str, ...]:

@@ -301,7 +301,9 @@ class TestLowInformation:
         self.faint(train)
         close = detect("target.png", "train", distinct_threshold=20).findings[0].distance
         save(picture(0).rotate(1), train / "turned.png")
-        report = detect("target.png", "train", near_threshold=max(close, 8), distinct_threshold=20)
+        report = detect(
+            "target.png", "train", near_threshold=max(int(close), 8), distinct_threshold=20
+        )
         (finding,) = report.findings
         assert finding.reasons == ()
 

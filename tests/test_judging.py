@@ -101,7 +101,7 @@ class TestSupporting:
 
     target = balanced_hashes(1, seed=9)[0]
 
-    def supporting(self, *bits: int, excluded: int = -1) -> tuple[tuple[int, int], ...]:
+    def supporting(self, *bits: int, excluded: int = -1) -> tuple[tuple[float, int], ...]:
         sources = table([turned(self.target, count) for count in bits])
         found, _ = judging.judge(
             table([self.target]), sources, THRESHOLDS, 1, np.array([excluded]), with_supporting=True

@@ -1,10 +1,11 @@
-"""memscan compare: the distance of two images."""
+"""memscan compare: the distance, or the score, of two images."""
 
 from __future__ import annotations
 
 import click
 
 from memscan.cli import options
+from memscan.cli.networks import refuse_hash_beside
 from memscan.cli.process import ExitCode, warn, write_stdout
 from memscan.errors import InputError
 from memscan.sources.stores import shown
@@ -14,11 +15,40 @@ from memscan.sources.stores import shown
 @click.argument("a", metavar="A", type=click.Path(dir_okay=False))
 @click.argument("b", metavar="B", type=click.Path(dir_okay=False))
 @options.hash
-def command(a: str, b: str, hash: str) -> int:
-    """Print the hashes of two images, their distance and the verdict on it."""
+@click.option(
+    "--detector",
+    type=click.Choice(("deepssim", "lcmem", "encoder")),
+    help="Score the pair by a learned detector (extra learned); needs --weights.",
+)
+@options.weights
+@options.trust_weights
+@options.device
+def command(
+    a: str,
+    b: str,
+    hash: str,
+    detector: str | None,
+    weights: tuple[str, ...],
+    trust_weights: bool,
+    device: str,
+) -> int:
+    """Print the hashes of two images, their distance and the verdict on it.
+
+    With a learned detector, print its score, the cuts on its card and the verdict by them.
+    """
+    refuse_hash_beside(detector)
     from memscan import detection  # numpy and Pillow, not for --help
+    from memscan.networks import open_one
     from memscan.reports import comparison
 
+    network = open_one(detector, weights, trust=trust_weights, device=device)
+    if network is not None:
+        from memscan import confirmation
+        from memscan.learned import network_of
+
+        score = confirmation.score(network, a, b)
+        write_stdout(comparison.render_score(a, b, score, network_of(network)))
+        return ExitCode.DONE
     report = detection.detect(a, b, hash=hash)
     for sentence in report.warnings:
         warn(sentence)

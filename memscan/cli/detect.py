@@ -13,6 +13,7 @@ from memscan.cli import options, outputs
 from memscan.cli.gate import exit_code
 from memscan.cli.kept import kept_hashes
 from memscan.cli.lists import lists
+from memscan.cli.networks import refuse_hash_beside
 from memscan.cli.process import ExitCode, complain, note, warn, write_stdout
 from memscan.cli.progress import progress_bars
 from memscan.reports import FORMATS, SUFFIXES
@@ -20,6 +21,7 @@ from memscan.sources.stores import shown
 
 if TYPE_CHECKING:
     from memscan.baseline import Baseline
+    from memscan.networks import Networks
     from memscan.report import Report
 
 _VIEWS = ("plain", "training", "thorough")
@@ -59,6 +61,11 @@ _LEVELS = ("identical", "near-duplicate", "review")
     help="Do not compare a target with the source image that is the same file.",
 )
 @options.hash
+@options.detector
+@options.verify
+@options.weights
+@options.trust_weights
+@options.device
 @click.option(
     "--near-threshold",
     metavar="BITS",
@@ -147,6 +154,11 @@ def command(
     quiet: bool,
     verbose: bool,
     no_progress: bool,
+    detector: str | None,
+    verify: str | None,
+    weights: tuple[str, ...],
+    trust_weights: bool,
+    device: str,
     **scan: Any,
 ) -> int:
     """Find the training image that is closest to each generated image.
@@ -163,14 +175,17 @@ def command(
     """  # noqa: D301 (the escape is how click keeps lines)
     if not sources and not files_from:
         raise click.UsageError("Missing option '--source'.")
+    refuse_hash_beside(detector)
     outputs.check_writable(output_paths)
     _check_baseline(baseline_path, update_baseline, output_paths)
     from memscan import decode, detection, reports  # numpy and Pillow, not for --help
+    from memscan.networks import open_networks
     from memscan.records import Level
 
     for format in (stdout_format, *map(outputs.format_of, output_paths)):
         reports.require(format)
-    baseline = _baseline(baseline_path, update_baseline, scan["hash"])
+    networks = open_networks(detector, verify, weights, trust=trust_weights, device=device)
+    baseline = _baseline(baseline_path, update_baseline, scan["hash"], networks)
     with kept_hashes(no_cache, cache_dir) as cache, progress_bars(not no_progress) as progress:
         report = detection.detect(
             targets,
@@ -178,6 +193,7 @@ def command(
             max_pixels=decode.MAX_PIXELS if max_pixels is None else max_pixels,
             baseline=baseline,
             files_from=lists(files_from, nul),
+            networks=networks,
             cache=cache,
             progress=progress,
             **scan,
@@ -210,21 +226,29 @@ def _check_baseline(path: str | None, update: bool, output_paths: tuple[str, ...
         outputs.check_replaceable(path)
 
 
-def _baseline(path: str | None, may_be_missing: bool, hash: str) -> Baseline | None:
+def _baseline(
+    path: str | None, may_be_missing: bool, hash: str, networks: Networks
+) -> Baseline | None:
     if path is None:
         return None
     from memscan import encoders
     from memscan.baseline import Baseline
 
-    bits = 64 * encoders.choose(hash).words
-    if may_be_missing and not os.path.exists(path):
-        return Baseline(path, hash=hash, hash_bits=bits)
-    return Baseline.read(path, hash, bits)
+    bits, learned = 64 * encoders.choose(hash).words, networks.encoder
+    fresh = Baseline(path, (), hash, bits, learned.detector.fingerprint if learned else None)
+    return _read_again(fresh, may_be_missing)
+
+
+def _read_again(baseline: Baseline, may_be_missing: bool) -> Baseline:
+    """What the file of a baseline of this kind holds now; itself where there is none."""
+    if may_be_missing and not os.path.exists(baseline.path):
+        return baseline
+    return baseline.read(baseline.path, baseline.hash, baseline.hash_bits, baseline.detector)
 
 
 def _write_baseline(grown: Baseline) -> None:
     """Write what was accepted, with what another scan may have accepted meanwhile."""
-    known = _baseline(grown.path, True, grown.hash) or grown
+    known = _read_again(grown, True)
     merged = known.with_entries(grown.entries)
     outputs.write_whole(merged.path, merged.text())
     added = len(merged.entries) - len(known.entries)

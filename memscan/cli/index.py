@@ -99,12 +99,13 @@ def command(
         raise click.UsageError("name a SOURCE, or a list of files with --files-from")
     from memscan import decode, indexing  # numpy and Pillow, not for --help
     from memscan.cli import networks
+    from memscan.indexing.network import WeightsFile
+    from memscan.networks import file_of
     from memscan.reports import hash_tables
 
+    networks.refuse_hash_beside(detector)
     if detector is not None:
-        if options.was_given("hash"):
-            raise click.UsageError("--hash and --detector are two ways to compare: name one")
-        scan["weights"] = networks.weights_file(detector, weights, device, trust_weights)
+        scan["weights"] = WeightsFile(file_of(detector, weights), device, trust_weights)
     elif weights:
         raise click.UsageError("--weights are for a --detector")
     if scan["max_pixels"] is None:

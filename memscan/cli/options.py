@@ -57,11 +57,6 @@ hash: Option[Any] = click.option(
     show_default=True,
     help="What the images are compared by.",
 )
-detector: Option[Any] = click.option(
-    "--detector",
-    type=click.Choice(("deepssim", "encoder")),
-    help="Compare images by the embeddings of a learned detector (see --weights), not by a hash.",
-)
 weights: Option[Any] = click.option(
     "--weights",
     metavar="FILE",
@@ -79,6 +74,16 @@ device: Option[Any] = click.option(
     default="auto",
     show_default=True,
     help="Where networks run: auto, cpu, cuda, cuda:N or mps.",
+)
+detector: Option[Any] = click.option(
+    "--detector",
+    type=click.Choice(("deepssim", "encoder")),
+    help="Compare by a learned detector, not by a hash (extra learned); needs --weights.",
+)
+verify: Option[Any] = click.option(
+    "--verify",
+    type=click.Choice(("lcmem",)),
+    help="Ask a learned detector about what is close (extra learned); needs --weights.",
 )
 max_pixels: Option[Any] = click.option(
     "--max-pixels",
@@ -98,12 +103,6 @@ cache_dir: Option[Any] = click.option(
     help="Where the cache lies  [default: MEMSCAN_CACHE_DIR or the user's cache directory]",
 )
 no_progress: Option[Any] = click.option("--no-progress", is_flag=True, help="Draw no progress bar.")
-
-
-def was_given(option: str) -> bool:
-    """Whether the user gave this option of the command that runs, be it with its default."""
-    source = click.get_current_context().get_parameter_source(option)
-    return source is not click.core.ParameterSource.DEFAULT
 
 
 def max_failures(gate: str) -> Option[Any]:

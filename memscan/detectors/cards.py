@@ -14,6 +14,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Mapping
 
 from memscan.errors import InputError
+from memscan.records import Calibration as Calibration
+from memscan.records import Cuts as Cuts
 
 if TYPE_CHECKING:
     from typing_extensions import TypeGuard
@@ -45,29 +47,6 @@ class Input:
     mean: tuple[float, ...] = ()
     std: tuple[float, ...] = ()
     standardised: bool = False
-
-
-@dataclass(frozen=True)
-class Cuts:
-    """The least scores of a duplicate and of a similar pair; less is different."""
-
-    duplicate: float
-    similar: float
-
-
-@dataclass(frozen=True)
-class Calibration:
-    """On which pairs the cuts were fitted, and what they let pass there.
-
-    ``rate`` is the share of unrelated pairs that was asked for, ``observed`` the one that was got;
-    ``recall`` is the share of right pairs at the cut of duplicates.
-    """
-
-    rate: float
-    observed: float
-    recall: float
-    positives: int
-    negatives: int
 
 
 @dataclass(frozen=True)

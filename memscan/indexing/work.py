@@ -27,9 +27,6 @@ from memscan.views import ViewSet
 
 TASK = f"{__name__}:index_shard"
 
-EMBEDDED = 32
-"""Renderings that go through a network at once: more gain nothing, and take their memory."""
-
 _BATCH = 128 * CHUNK  # rows that are handed to the table at once
 _BATCH_OF_EMBEDDINGS = 128
 _NO_EMBEDDING = "the network gives numbers for it that have no cosine"
@@ -164,10 +161,8 @@ def _rows(
 ) -> Iterator[Rows]:
     """The rows of the shard in batches; ``report`` is told how many images are done."""
     made_by = table_encoder(encoder, view_set)
-    chunk, most = CHUNK, _BATCH
-    if made_by.dimensions:
-        chunk = max(1, EMBEDDED // (1 + len(view_set.names)))
-        most = _BATCH_OF_EMBEDDINGS
+    most = _BATCH_OF_EMBEDDINGS if made_by.dimensions else _BATCH
+    chunk = encoder.chunk(view_set)
     work = functools.partial(hash_all, encoder=encoder, view_set=view_set)
     batch: list[tuple[str, HashedImage | Failure]] = []
     for done, named in enumerate(map_chunks(work, found, threads, chunk), start=1):

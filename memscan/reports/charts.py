@@ -35,7 +35,7 @@ class Bar(NamedTuple):
     width: float
     height: float
     kind: str
-    distance: int
+    distance: str
     targets: int
     labelled: bool
 
@@ -59,6 +59,7 @@ class Histogram(NamedTuple):
     limits: tuple[Limit, ...]
     x_ticks: tuple[Tick, ...]
     y_ticks: tuple[Tick, ...]
+    title: str = "distance in bits to the closest source image"
 
 
 class Curve(NamedTuple):
@@ -82,36 +83,37 @@ class Whisker(NamedTuple):
 
 
 def histogram(report: Report) -> Histogram:
-    """The closest distances of all targets; there is at least one."""
+    """The closest distances in bits of all targets; there is at least one."""
     thresholds = report.thresholds
     counts: dict[int, int] = {}
     for finding in report.findings:
-        counts[finding.distance] = counts.get(finding.distance, 0) + 1
-    last = min(report.hash_bits, max(thresholds.distinct + 4, *counts))
+        distance = int(finding.distance)
+        counts[distance] = counts.get(distance, 0) + 1
+    last = min(report.hash_bits, max(int(thresholds.distinct) + 4, *counts))
     step = 1 if any(distance % 2 for distance in counts) else 2
     slot = (RIGHT - LEFT) / (last + step)
-    top, y_ticks = _linear(max(counts.values()))
+    top, y_ticks = linear(max(counts.values()))
     bars = []
     for distance, count in sorted(counts.items()):
         height = max(_LEAST_BAR, (BOTTOM - TOP) * count / top)
         bars.append(
             Bar(
-                x=_round(LEFT + slot * (distance + step * 0.08)),
-                y=_round(BOTTOM - height),
-                width=_round(slot * step * 0.84),
-                height=_round(height),
-                kind=_kind(distance, thresholds),
-                distance=distance,
+                x=rounded(LEFT + slot * (distance + step * 0.08)),
+                y=rounded(BOTTOM - height),
+                width=rounded(slot * step * 0.84),
+                height=rounded(height),
+                kind=kind(distance, thresholds),
+                distance=str(distance),
                 targets=count,
                 labelled=distance <= thresholds.distinct,
             )
         )
     limits = [
-        Limit(_round(LEFT + slot * step * (value // step + 1)), label)
-        for value, label in _limits(thresholds)
+        Limit(rounded(LEFT + slot * step * (int(value) // step + 1)), label)
+        for value, label in limits_of(thresholds)
     ]
     x_ticks = [
-        Tick(_round(LEFT + slot * (value + step / 2)), str(value))
+        Tick(rounded(LEFT + slot * (value + step / 2)), str(value))
         for value in range(0, last + 1, _even_step(last))
     ]
     return Histogram(tuple(bars), tuple(limits), tuple(x_ticks), y_ticks)
@@ -126,14 +128,14 @@ def curve(report: Report) -> Curve:
     lowest = math.floor(math.log10(min(counts, default=1.0)))
     highest = max(lowest + 1, math.ceil(math.log10(max(counts, default=1.0))))
     unit = (BOTTOM - TOP) / (highest - lowest)
-    last = max([*(point.distance for point in shown), report.thresholds.distinct + 2])
+    last = max([*(point.distance for point in shown), int(report.thresholds.distinct) + 2])
     slot = (RIGHT - LEFT) / (last + 2)
 
     def across(distance: float) -> float:
-        return _round(LEFT + slot * (distance + 1))
+        return rounded(LEFT + slot * (distance + 1))
 
     def up(count: float) -> float:
-        return _round(BOTTOM - unit * (math.log10(count) - lowest))
+        return rounded(BOTTOM - unit * (math.log10(count) - lowest))
 
     every = 1 if highest - lowest <= 6 else 2
     return Curve(
@@ -144,11 +146,12 @@ def curve(report: Report) -> Curve:
             if point.observed
         ),
         limits=tuple(
-            Limit(across(value // 2 * 2 + 1), label) for value, label in _limits(report.thresholds)
+            Limit(across(value // 2 * 2 + 1), label)
+            for value, label in limits_of(report.thresholds)
         ),
         x_ticks=tuple(Tick(across(at), str(at)) for at in range(0, last + 1, _even_step(last))),
         y_ticks=tuple(
-            Tick(_round(BOTTOM - unit * (power - lowest)), _power(power))
+            Tick(rounded(BOTTOM - unit * (power - lowest)), _power(power))
             for power in range(lowest, highest + 1, every)
         ),
     )
@@ -163,33 +166,34 @@ def whiskers(rows: Sequence[tuple[str, int, int]]) -> tuple[tuple[Whisker, ...],
     drawn = []
     for row, ((label, _, _), value) in enumerate(zip(rows, rates)):
         x, low, high = (
-            _round(LEFT + (RIGHT - LEFT) * part / top)
+            rounded(LEFT + (RIGHT - LEFT) * part / top)
             for part in (value.share, value.low, value.high)
         )
         drawn.append(Whisker(label, 34.0 + 44 * row, x, low, high))
     ticks = [
-        Tick(_round(LEFT + (RIGHT - LEFT) * part * step / top), f"{100 * part * step:.6g} %")
+        Tick(rounded(LEFT + (RIGHT - LEFT) * part * step / top), f"{100 * part * step:.6g} %")
         for part in range(round(top / step) + 1)
     ]
     return tuple(drawn), tuple(ticks)
 
 
-def _limits(thresholds: Thresholds) -> list[tuple[int, str]]:
+def limits_of(thresholds: Thresholds) -> list[tuple[float, str]]:
     """Each threshold once, the smaller first: its label stands above the other's line."""
-    near = (thresholds.near, f"near-duplicate: up to {thresholds.near}")
+    near = (thresholds.near, f"near-duplicate: up to {thresholds.near:g}")
     if thresholds.distinct == thresholds.near:
         return [near]
-    return [near, (thresholds.distinct, f"review: up to {thresholds.distinct}")]
+    return [near, (thresholds.distinct, f"review: up to {thresholds.distinct:g}")]
 
 
-def _kind(distance: int, thresholds: Thresholds) -> str:
+def kind(distance: float, thresholds: Thresholds) -> str:
+    """The verdict that a distance stands for, as a class of the page's style."""
     verdict = judge(distance, thresholds)
     if verdict is Verdict.DISTINCT:
         return "review" if distance <= thresholds.distinct else "distinct"
     return "identical" if verdict is Verdict.IDENTICAL else "near"
 
 
-def _linear(most: int) -> tuple[float, tuple[Tick, ...]]:
+def linear(most: int) -> tuple[float, tuple[Tick, ...]]:
     """The top of an axis of counts that holds ``most``, and its ticks."""
     step = max(1, 10 ** (len(str(most)) - 1))
     for part in (5, 2):
@@ -200,7 +204,7 @@ def _linear(most: int) -> tuple[float, tuple[Tick, ...]]:
         step *= 2
     top = step * math.ceil(most / step)
     ticks = [
-        Tick(_round(BOTTOM - (BOTTOM - TOP) * value / top), f"{value:,}")
+        Tick(rounded(BOTTOM - (BOTTOM - TOP) * value / top), f"{value:,}")
         for value in range(0, top + 1, step)
     ]
     return float(top), tuple(ticks)
@@ -214,5 +218,6 @@ def _power(power: int) -> str:
     return f"{10**power:,}" if power >= 0 else f"{10.0**power:.{-power}f}"
 
 
-def _round(value: float) -> float:
+def rounded(value: float) -> float:
+    """A coordinate: a tenth of a pixel is not seen."""
     return round(value, 1)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from memscan.report import Report
+from memscan.report import Network, Report
+from memscan.reports import learned
 from memscan.reports.names import hex_digits, inert_path
 from memscan.reports.text import verdict_lines
 
@@ -19,5 +20,23 @@ def render(report: Report) -> str:
         f"B: {hex_digits(match.hash, report.hash_bits)} {inert_path(match.source)}",
         f"Distance: {match.distance}",
         *verdict_lines(finding.verdict, finding.reasons),
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def render_score(a: str, b: str, score: float, network: Network) -> str:
+    """The score that a learned detector gives two images, and what that means by its cuts."""
+    if score >= network.cuts.duplicate:
+        verdict = "duplicate"
+    else:
+        verdict = "similar" if score >= network.cuts.similar else "different"
+    lines = [
+        f"A: {inert_path(a)}",
+        f"B: {inert_path(b)}",
+        f"Detector: {learned.title(network)}",
+        f"Score: {score:.4f}",
+        f"Cuts: {learned.cuts(network)}",
+        f"Verdict: {verdict}",
+        f"The detector is {learned.calibration(network)}",
     ]
     return "\n".join(lines) + "\n"

@@ -13,7 +13,7 @@ from typing import Iterator
 
 from memscan.records import Failure, Finding, Match
 from memscan.report import Report
-from memscan.reports import Style
+from memscan.reports import Style, learned
 from memscan.reports.names import hex_digits, path_cells, table_cell
 
 COLUMNS = (
@@ -38,11 +38,17 @@ COLUMNS = (
     "source_base64",
 )
 
+LEARNED_COLUMNS = ("score", "confirmation")
+"""The last columns of a scan in which learned detectors took part."""
+
 
 def render(report: Report, style: Style) -> str:
     """The whole report, whatever the style."""
     text = io.StringIO()
-    table = csv.DictWriter(text, COLUMNS, restval="", lineterminator="\n")
+    columns: tuple[str, ...] = COLUMNS
+    if report.detector is not None or report.verifier is not None:
+        columns += LEARNED_COLUMNS
+    table = csv.DictWriter(text, columns, restval="", lineterminator="\n")
     table.writeheader()
     table.writerows(_rows(report))
     return text.getvalue()
@@ -78,6 +84,7 @@ def _match_row(finding: Finding, rank: int, match: Match, bits: int) -> dict[str
         "target_hash": hex_digits(finding.hash, bits),
         "source_hash": hex_digits(match.hash, bits),
         "quality": "" if finding.quality is None else finding.quality,
+        **learned.match_fields(match),
     }
 
 

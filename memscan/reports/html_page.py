@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from memscan.records import Verdict
 from memscan.report import Report
-from memscan.reports import Style, charts, repetition, templating, wording
+from memscan.reports import Style, charts, repetition, score_chart, templating, wording
 from memscan.reports.page_data import page_data
 
 MAX_FAILURES = 1000
@@ -35,7 +35,7 @@ def render(report: Report, style: Style) -> str:
         total=len(report.findings),
         filters=_filters(report),
         chart=charts,
-        histogram=charts.histogram(report) if report.findings else None,
+        histogram=_histogram(report),
         curve=charts.curve(report) if report.curve else None,
         rates=_compared_rates(report),
         facts=list(repetition.facts(report)),
@@ -48,6 +48,12 @@ def render(report: Report, style: Style) -> str:
 def require() -> None:
     """Raise InputError if what the page is made with is not installed."""
     templating.environment()
+
+
+def _histogram(report: Report) -> charts.Histogram | None:
+    if not report.findings:
+        return None
+    return score_chart.histogram(report) if report.detector else charts.histogram(report)
 
 
 def _filters(report: Report) -> list[tuple[str, str, int]]:

@@ -13,7 +13,7 @@ from typing import Any
 from memscan.evidence import rates
 from memscan.records import Failure, Finding, Match, Verdict
 from memscan.report import CopiedSource, Report
-from memscan.reports import Style
+from memscan.reports import Style, learned
 from memscan.reports.names import (
     escaped_bytes,
     hex_digits,
@@ -36,6 +36,7 @@ def render(report: Report, style: Style) -> str:
         "copied": [copied(item, report.hash_bits) for item in report.copied],
         "curve": [dataclasses.asdict(point) for point in report.curve],
         "holdout": holdout(report),
+        **learned.document_fields(report),
         "volumes": volumes(report),
         "warnings": warnings(report),
         "failures": [failure(item) for item in report.failures],
@@ -45,7 +46,7 @@ def render(report: Report, style: Style) -> str:
 
 
 def tool(report: Report) -> dict[str, Any]:
-    """What made the report: versions, the encoder's fingerprint, the thresholds in bits."""
+    """What made the report: versions, the encoder's fingerprint, the thresholds of distances."""
     return {
         "name": "memscan",
         "version": report.version,
@@ -72,6 +73,10 @@ def options(report: Report) -> dict[str, Any]:
     fields["exclude"] = [escaped_bytes(pattern) for pattern in report.options.exclude]
     fields.pop("baseline")
     fields.pop("files_from")
+    networks = {name: fields.pop(name) for name in ("detector", "verify", "trust_weights")}
+    fields.pop("weights")
+    if report.detector is not None or report.verifier is not None:
+        fields.update(networks, **path_list_fields("weights", report.options.weights))
     baseline = report.options.baseline
     return {
         **path_list_fields("targets", report.targets),
@@ -187,4 +192,5 @@ def _match(match: Match, bits: int) -> dict[str, Any]:
         "distance": match.distance,
         "view": match.view.name,
         "similarity": match.similarity,
+        **learned.match_fields(match),
     }

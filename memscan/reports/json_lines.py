@@ -11,7 +11,7 @@ import json
 from typing import Any, Iterator
 
 from memscan.report import Report
-from memscan.reports import Style, json_document
+from memscan.reports import Style, json_document, learned
 
 
 def render(report: Report, style: Style) -> str:
@@ -33,6 +33,7 @@ def _lines(report: Report) -> Iterator[dict[str, Any]]:
         "copied": [json_document.copied(item, report.hash_bits) for item in report.copied],
         "curve": [dataclasses.asdict(point) for point in report.curve],
         "holdout": json_document.holdout(report),
+        **learned.document_fields(report),
         "volumes": json_document.volumes(report),
         "warnings": json_document.warnings(report),
         **json_document.summary(report),

@@ -10,8 +10,8 @@ from xml.etree import ElementTree
 
 from memscan import verdicts
 from memscan.records import Finding, Level
-from memscan.report import Report
-from memscan.reports import Style
+from memscan.report import Network, Report
+from memscan.reports import Style, learned
 from memscan.reports.names import inert, inert_path
 from memscan.reports.text import finding_lines
 from memscan.reports.unread import failure_line
@@ -37,6 +37,10 @@ def render(report: Report, style: Style) -> str:
         ("gate", style.gate.value),
         ("source_found", str(report.found)),
         ("source_hashed", str(report.hashed)),
+        *(
+            (role.replace(" ", "_"), _described(network))
+            for role, network in learned.networks(report)
+        ),
     ):
         ElementTree.SubElement(properties, "property", {"name": name, "value": value})
     for finding in report.findings:
@@ -63,11 +67,15 @@ def _case(suite: ElementTree.Element, path: str) -> ElementTree.Element:
     )
 
 
+def _described(network: Network) -> str:
+    return f"{learned.title(network)}; {learned.cuts(network)}; {learned.calibration(network)}"
+
+
 def _add_finding(suite: ElementTree.Element, finding: Finding, gate: Level) -> None:
     case = _case(suite, finding.target)
     text = "".join(f"{line}\n" for line in finding_lines(finding, verbose=True))
     if verdicts.reaches(finding, gate):
-        message = f"{finding.verdict.value} at distance {finding.distance}"
+        message = f"{finding.verdict.value} at distance {learned.distance(finding.distance)}"
         kind = {"type": finding.verdict.value, "message": message}
         ElementTree.SubElement(case, "failure", kind).text = text
     else:

@@ -55,7 +55,8 @@ def page_data(report: Report) -> PageData:
         "files": files.rows,
         "mime": f"image/{FORMAT.lower()}",
         "blockSize": PICTURES_IN_BLOCK,
-        "reasons": {reason.value: text for reason, text in wording.REASONS.items()},
+        "reasons": {reason.value: text for reason, text in wording.reasons(report).items()},
+        "scored": report.detector is not None,
     }
     pictures = iter(files.pictures)
     blocks = iter(lambda: list(itertools.islice(pictures, PICTURES_IN_BLOCK)), [])
@@ -65,7 +66,7 @@ def page_data(report: Report) -> PageData:
 def by_evidence(findings: Iterable[Finding]) -> list[Finding]:
     """Copies, then what is to be reviewed, then the rest; each by distance, then by chance."""
 
-    def key(finding: Finding) -> tuple[int, int, float]:
+    def key(finding: Finding) -> tuple[int, float, float]:
         rank = 0 if finding.is_copy else 1 if finding.review else 2
         expected = finding.chance.expected
         return rank, finding.distance, float("inf") if expected is None else expected
@@ -136,6 +137,7 @@ def _finding(finding: Finding, pictured: bool, files: _Files) -> dict[str, Any]:
         "kinds": list(_kinds(finding)),
         "reasons": [reason.value for reason in finding.reasons],
         "chance": wording.chance(finding.chance),
+        "confirmation": finding.matches[0].confirmation,
         "pictured": pictured,
         "matches": [_match(match, files) for match in finding.matches],
     }
@@ -154,7 +156,7 @@ def _kinds(finding: Finding) -> Iterator[str]:
         yield "low-information"
 
 
-def _match(match: Match, files: _Files) -> tuple[int, int, str]:
+def _match(match: Match, files: _Files) -> tuple[int, float, str]:
     return files.number(match.source, match.view.source), match.distance, match.view.name
 
 

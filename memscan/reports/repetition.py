@@ -7,6 +7,7 @@ from typing import Iterator
 
 from memscan import decode, encoders
 from memscan.report import Report
+from memscan.reports import learned
 from memscan.sources.stores import shown
 
 MAX_WORDS = 200
@@ -26,17 +27,23 @@ def facts(report: Report) -> Iterator[tuple[str, str]]:
     yield "memscan", report.version
     yield "encoder", report.encoder
     yield "libraries", ", ".join(f"{name} {text}" for name, text in report.libraries.items())
-    yield (
-        "thresholds",
-        (
-            f"near-duplicate up to {report.thresholds.near} bits, "
-            f"review up to {report.thresholds.distinct} bits"
-        ),
-    )
+    if report.detector is None:
+        yield (
+            "thresholds",
+            (
+                f"near-duplicate up to {report.thresholds.near} bits, "
+                f"review up to {report.thresholds.distinct} bits"
+            ),
+        )
+    for role, network in learned.networks(report):
+        yield role, learned.title(network)
+        yield f"cuts of {network.kind}", learned.cuts(network)
+        yield f"calibration of {network.kind}", learned.calibration(network)
     yield "searched", "at every depth" if options.recursive else "the directories themselves"
     yield "links to directories", "entered" if options.follow_symlinks else "not entered"
     yield "target that is a source", "left out" if options.exclude_self else "compared"
-    yield "hash", options.hash
+    if report.detector is None:
+        yield "hash", options.hash
     yield "views compared", options.views
     yield "matches listed", str(options.top_k)
     limit = decode.MAX_PIXELS if options.max_pixels is None else options.max_pixels
@@ -50,6 +57,7 @@ def facts(report: Report) -> Iterator[tuple[str, str]]:
 
 def _words(report: Report) -> Iterator[str]:
     options, usual = report.options, encoders.choose(report.options.hash).thresholds
+    chosen = usual if report.detector else report.thresholds
     yield from ("memscan", "detect")
     for target in report.targets:
         yield from ("--target", target)
@@ -63,18 +71,23 @@ def _words(report: Report) -> Iterator[str]:
             yield from ("--holdout", source.path)
     for pattern in options.exclude:
         yield from ("--exclude", pattern)
-    for name, chosen in (
+    for name, wanted in (
         ("--recursive", options.recursive),
         ("--follow-symlinks", options.follow_symlinks),
         ("--exclude-self", options.exclude_self),
         ("--fast", options.fast),
+        ("--trust-weights", options.trust_weights),
     ):
-        if chosen:
+        if wanted:
             yield name
+    for path in options.weights:
+        yield from ("--weights", path)
     for name, value, default in (
         ("--hash", options.hash, "phash"),
-        ("--near-threshold", report.thresholds.near, usual.near),
-        ("--distinct-threshold", report.thresholds.distinct, usual.distinct),
+        ("--detector", options.detector, None),
+        ("--verify", options.verify, None),
+        ("--near-threshold", chosen.near, usual.near),
+        ("--distinct-threshold", chosen.distinct, usual.distinct),
         ("--views", options.views, "plain"),
         ("--top-k", options.top_k, 1),
         ("--max-pixels", options.max_pixels, decode.MAX_PIXELS),

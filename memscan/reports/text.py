@@ -7,9 +7,9 @@ import os
 from typing import Iterator, Sequence
 
 from memscan import views
-from memscan.records import Chance, Finding, Match, Reason, Verdict, View
+from memscan.records import Basis, Chance, Finding, Match, Reason, Verdict, View
 from memscan.report import Report
-from memscan.reports import Style, summary
+from memscan.reports import Style, learned, summary
 from memscan.reports.names import inert, inert_path
 from memscan.reports.unread import failure_line, unread_lines
 from memscan.sources.stores import shown
@@ -29,16 +29,24 @@ def render(report: Report, style: Style) -> str:
     return "\n".join(_lines(report, style.verbose)) + "\n"
 
 
-def verdict_lines(verdict: Verdict, reasons: Sequence[Reason]) -> Iterator[str]:
-    """The verdict in words and, where there is one, the reason for a review that it leaves out."""
-    borderline = Reason.BORDERLINE in reasons
-    yield "Verdict: " + (_INCONCLUSIVE if borderline else _SENTENCES[verdict])
+def verdict_lines(
+    verdict: Verdict, reasons: Sequence[Reason], confirmation: float | None = None
+) -> Iterator[str]:
+    """The verdict in words and, where there is one, the reason for a review that it leaves out.
+
+    ``confirmation`` is what a learned detector said of the pair.
+    """
+    open_question = Reason.BORDERLINE in reasons or Reason.UNCALIBRATED in reasons
+    inconclusive = open_question and verdict is Verdict.DISTINCT
+    yield "Verdict: " + (_INCONCLUSIVE if inconclusive else _SENTENCES[verdict])
     others = [reason for reason in reasons if reason is not Reason.BORDERLINE]
     asked = [reason.value for reason in others if reason.asks_for_review]
     if asked:
         yield "Review: " + ", ".join(asked)
-    if Reason.VERIFIED in reasons:
+    if Reason.VERIFIED in reasons and confirmation is None:
         yield "Verified: the pixels of both images agree once they are aligned"
+    elif Reason.VERIFIED in reasons:
+        yield "Verified: by a second look at both images"
 
 
 def finding_lines(finding: Finding, verbose: bool) -> Iterator[str]:
@@ -46,12 +54,17 @@ def finding_lines(finding: Finding, verbose: bool) -> Iterator[str]:
     closest = finding.matches[0]
     yield "Closest Match Found:"
     yield f"File: {inert_path(closest.source)}"
-    yield f"Distance: {closest.distance}"
+    yield f"Distance: {learned.distance(closest.distance)}"
+    if not isinstance(closest.distance, int):
+        yield f"Score: {closest.score:.4f}"
+    if closest.confirmation is not None:
+        yield f"Confirmation: {closest.confirmation:.4f}"
     if closest.view != View():
         yield f"View: {closest.view.name}"
     for rank, match in enumerate(finding.matches[1:], start=2):
-        yield f"{rank}. File: {inert_path(match.source)} Distance: {match.distance}{_seen(match)}"
-    yield from verdict_lines(finding.verdict, finding.reasons)
+        distance = learned.distance(match.distance)
+        yield f"{rank}. File: {inert_path(match.source)} Distance: {distance}{_seen(match)}"
+    yield from verdict_lines(finding.verdict, finding.reasons, closest.confirmation)
     if finding.accepted:
         yield "Accepted: by the baseline"
     for hint in finding.hints:
@@ -71,6 +84,10 @@ def _lines(report: Report, verbose: bool) -> Iterator[str]:
     yield "Scanning source directory..."
     for source in report.sources:
         yield f"[+] Found {source.found} images in {inert_path(source.path)}"
+    for role, network in learned.networks(report):
+        yield f"[+] {role.capitalize()} {learned.title(network)}, {learned.worth(network)}"
+        if verbose:
+            yield f"    {learned.cuts(network)}; {learned.calibration(network)}"
     yield from _volume_lines(report, verbose)
     yield from unread_lines(report.source_failures, verbose)
     if report.holdout is not None:
@@ -116,4 +133,5 @@ def _seen(match: Match) -> str:
 def _chance(chance: Chance) -> str:
     if chance.expected is None:
         return f"unknown ({chance.basis.value})"
-    return f"{chance.expected:.3g} source images as close ({chance.basis.value})"
+    bound = "at most " if chance.basis is Basis.CALIBRATED else ""
+    return f"{bound}{chance.expected:.3g} source images as close ({chance.basis.value})"

@@ -34,6 +34,33 @@ REASONS = {
         "Verified: the distance lies between the two thresholds, and the pixels of the two images "
         "agree once they are aligned. That makes it a near-duplicate."
     ),
+    Reason.UNCALIBRATED: (
+        "Uncalibrated: a learned detector says so whose scores were never compared with those of "
+        "unrelated images. Compare the two images."
+    ),
+}
+
+_BY_NETWORKS = {
+    Reason.BORDERLINE: (
+        "Borderline: the score lies between the two cuts. It is too low to call this a copy and "
+        "too high to rule one out. Compare the two images."
+    ),
+    Reason.LOW_INFORMATION: (
+        "Low information: one of the two images is flat, nearly flat or a plain gradient. Such "
+        "images are alike without being copies, so this pair does not count as one."
+    ),
+    Reason.GENERIC_HASH: (
+        "Generic hash: the image is close to very many source images that are no copies of each "
+        "other, so it may show a kind of thing (a placeholder, a logo, a plain layout) rather than "
+        "be a copy of one picture."
+    ),
+    Reason.UNVERIFIED: (
+        "Unverified: the images are close, but a second look at them does not say so. Compare them."
+    ),
+    Reason.VERIFIED: (
+        "Verified: the distance lies between the two thresholds, and a second look at both images, "
+        "by their aligned pixels or by a learned detector, agrees. That makes it a near-duplicate."
+    ),
 }
 
 BASES = {
@@ -57,12 +84,34 @@ BASES = {
         "No model: how far unrelated images are from each other was measured for pHash of 64 bits "
         "and not for this hash. There is no number."
     ),
+    Basis.CALIBRATED: (
+        "Calibrated: an upper limit, from the unrelated pairs that the detector let pass when it "
+        "was calibrated, with 95 % confidence. It holds for images like those."
+    ),
 }
 
 _NO_CHANCE = {
     Basis.SOURCE_TOO_SMALL: "not known, the source is too small",
     Basis.LOW_INFORMATION: "not known, too little detail",
 }
+
+
+def reasons(report: Report) -> dict[Reason, str]:
+    """What each reason for a review means in this scan."""
+    if report.detector is not None or report.verifier is not None:
+        return {**REASONS, **_BY_NETWORKS}
+    return {reason: text for reason, text in REASONS.items() if reason is not Reason.UNCALIBRATED}
+
+
+def bases(report: Report) -> dict[Basis, str]:
+    """What each basis of a chance level means in this scan."""
+    if report.detector is None:
+        return {basis: text for basis, text in BASES.items() if basis is not Basis.CALIBRATED}
+    no_number = (
+        "No model: for scores below the cut of duplicates, and for a detector that is not "
+        "calibrated, there is no number."
+    )
+    return {Basis.CALIBRATED: BASES[Basis.CALIBRATED], Basis.NO_MODEL: no_number}
 
 
 def headline(report: Report) -> str:
@@ -119,6 +168,11 @@ _MISSED = {
 
 def caveat(report: Report) -> str:
     """What the detector cannot see with the views that were compared."""
+    if report.detector is not None:
+        return (
+            "A learned detector can miss a copy that is unlike those it was trained on, and can "
+            "take two pictures of one kind for copies: look at the pairs before you decide."
+        )
     missed = _MISSED[report.options.views]
     return (
         f"A perceptual hash can miss a copy that is {missed}, and two pictures can be alike "
@@ -148,6 +202,9 @@ def chance(value: Chance) -> str:
     """How many unrelated source images would come as close."""
     if value.expected is None:
         return _NO_CHANCE.get(value.basis, "not known")
+    if value.basis is Basis.CALIBRATED:
+        most = expected(value.expected)
+        return most if most.startswith("less") else f"at most {most}"
     mark = " (extrapolated)" if value.basis is Basis.EXTRAPOLATED else ""
     return expected(value.expected) + mark
 

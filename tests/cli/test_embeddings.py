@@ -10,10 +10,10 @@ from typing import Callable
 
 import pytest
 
-from memscan.cli import memscan, networks
+from memscan import networks
+from memscan.cli import memscan
 from memscan.cli.process import run_command
 from memscan.errors import InputError
-from memscan.learned import LearnedEncoder
 from memscan.tables.stored import StoredTable
 from tests.indexing import projection
 from tests.indexing.collections import tars
@@ -61,14 +61,20 @@ def test_a_table_is_made_shown_checked_and_united(here: Path, command: Run) -> N
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        (["--detector", "deepssim"], "--detector deepssim needs its weights: --weights FILE"),
+        (
+            ["--detector", "deepssim"],
+            "--detector deepssim needs --weights FILE ",
+        ),
         (["--weights", "a.safetensors"], "--weights are for a --detector"),
-        ([*DEEPSSIM, "a.safetensors", "--hash", "phash"], "--hash and --detector are two ways"),
+        (
+            [*DEEPSSIM, "a.safetensors", "--hash", "phash"],
+            "--detector and --hash exclude",
+        ),
         (["--detector", "lcmem"], "'lcmem' is not one of 'deepssim', 'encoder'"),
         ([*DEEPSSIM, "none.safetensors"], "none.json: there is no such card"),
         (
             ["--detector", "encoder", "--weights", "a.safetensors"],
-            "a.safetensors: its card says that it is of the kind deepssim, not encoder",
+            "a.safetensors: weights of the kind deepssim, not asked for by --detector",
         ),
         (
             [*DEEPSSIM, "a.safetensors", "--engine", "local", "--address", "x:1"],
@@ -87,16 +93,14 @@ def test_what_cannot_be_done_is_one_sentence(
     assert not Path("table").exists()
 
 
-def test_the_weights_of_the_kind_asked_for_are_taken(here: Path) -> None:
+def test_one_file_of_weights_is_taken(here: Path) -> None:
     other = projection.write_weights(here, "b", "lcmem")
     again = projection.write_weights(here, "c", seed=1)
-    for weights in ((other, "a.safetensors"), ("a.safetensors", other)):
-        assert networks.weights_file("deepssim", weights).path == "a.safetensors"
-        assert isinstance(networks.encoder("deepssim", weights), LearnedEncoder)
-    with pytest.raises(
-        InputError, match=r"c\.safetensors: of the kind deepssim as .* is; name one"
-    ):
-        networks.weights_file("deepssim", ("a.safetensors", again))
+    assert networks.file_of("deepssim", ("a.safetensors",)) == "a.safetensors"
+    assert networks.file_of("lcmem", (other,)) == other
+    for more in (other, again):
+        with pytest.raises(InputError, match=more):
+            networks.file_of("deepssim", ("a.safetensors", more))
 
 
 def test_without_torch_the_extra_is_named(

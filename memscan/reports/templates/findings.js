@@ -5,6 +5,10 @@ const cards = new Map();
 const FIRST = 48;
 const STEP = 200;
 
+/* How far a source is from its target: bits, or the score of a learned detector. */
+const far = (distance) =>
+  data.scored ? `score ${(1 - distance).toFixed(4)}` : counted(distance, "bit", "bits");
+
 /* The two pictures, one on the other in the modes that need it, stretched as the hash sees them. */
 function comparison(finding) {
   const source = finding.matches[0][0];
@@ -26,7 +30,7 @@ function names(finding) {
   const rows = make("dl", { className: "names" },
     make("dt", {}, "Target"), make("dd", {}, nameOf(finding.target)));
   finding.matches.forEach(([file, distance, view], rank) => {
-    const beside = rank ? ` (${counted(distance, "bit", "bits")}, view ${view})` : "";
+    const beside = rank ? ` (${far(distance)}, view ${view})` : "";
     rows.append(make("dt", {}, rank ? `${rank + 1}.` : "Source"), make("dd", {}, nameOf(file), beside));
   });
   return rows;
@@ -41,7 +45,7 @@ function draw(position) {
   });
   const head = make("header", {},
     make("span", { className: "rank" }, `${position + 1}.`), make("h3", {}, finding.verdict),
-    make("span", { className: "distance" }, counted(distance, "bit", "bits")));
+    make("span", { className: "distance" }, far(distance)));
   for (const reason of finding.reasons) {
     const tag = make("span", { className: "tag", title: data.reasons[reason] }, reason);
     head.append(tag);
@@ -50,6 +54,7 @@ function draw(position) {
     head.append(make("span", { className: "tag accepted" }, "accepted by the baseline"));
   }
   const meta = make("p", { className: "meta" }, `By chance: ${finding.chance} · View: ${view}`);
+  if (finding.confirmation !== null) meta.append(` · Second look: score ${finding.confirmation.toFixed(4)}`);
   if (finding.pictured) card.append(head, meta);
   else card.append(make("div", { className: "lines" }, head, meta));
   if (finding.pictured) card.append(comparison(finding));

@@ -1,0 +1,137 @@
+"""How far two images are from each other by what is kept of them: in bits, or by a cosine."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NamedTuple, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from memscan import cosine, hamming, search, vectors
+from memscan.hamming import Distances, Hashes, Neighbours, Positions
+
+_LEAST_QUERIES = 16
+"""Hashes of targets that an index of them could be worth while for, whatever the source."""
+
+
+class Near(NamedTuple):
+    """The hashes within a radius of another one: their positions, which rise, and distances."""
+
+    positions: Positions
+    distances: npt.NDArray[np.int64]
+
+
+class Metric(Protocol):
+    """A distance between hashes, in whole units of its own."""
+
+    def nearest(
+        self,
+        targets: Hashes,
+        sources: Hashes,
+        count: int,
+        excluded: Positions | None,
+        radius: int,
+        jobs: int | None,
+    ) -> Neighbours:
+        """As :func:`memscan.hamming.nearest`; there, the largest number of its dtype is none."""
+
+    def near(self, hashes: Hashes, hash: np.uint64 | Hashes, radius: int) -> Near:
+        """All of the hashes within ``radius`` units of another one."""
+
+    def units(self, threshold: float) -> int:
+        """A threshold in units."""
+
+    def shown(self, distance: int) -> float:
+        """Units as a report has them: bits, or 1 minus the cosine to six decimals."""
+
+    def names(self, hashes: Hashes) -> Hashes:
+        """What names images in reports and baselines, of shape (N,) or (N, W)."""
+
+
+class Hamming:
+    """The number of bits in which two hashes differ."""
+
+    def nearest(
+        self,
+        targets: Hashes,
+        sources: Hashes,
+        count: int,
+        excluded: Positions | None,
+        radius: int,
+        jobs: int | None,
+    ) -> Neighbours:
+        """As in :class:`Metric`, by the cheapest way to search."""
+        if targets.ndim == 1 and len(targets) >= _LEAST_QUERIES:
+            from memscan import neighbours  # code that the scan of one target need not load
+
+            return neighbours.nearest(targets, sources, count, excluded, radius, jobs)
+        return search.nearest(targets, sources, count, excluded, radius, jobs)
+
+    def near(self, hashes: Hashes, hash: np.uint64 | Hashes, radius: int) -> Near:
+        """As in :class:`Metric`."""
+        distances = hamming.distances(hashes, hash)
+        positions = np.flatnonzero(distances <= radius)
+        return Near(positions, distances[positions].astype(np.int64))
+
+    def units(self, threshold: float) -> int:
+        """As in :class:`Metric`: whole bits."""
+        return int(threshold)
+
+    def shown(self, distance: int) -> float:
+        """As in :class:`Metric`: whole bits."""
+        return distance
+
+    def names(self, hashes: Hashes) -> Hashes:
+        """As in :class:`Metric`: the hashes themselves."""
+        return hashes
+
+
+@dataclass(frozen=True)
+class Cosine:
+    """1 minus the cosine of embeddings of so many numbers, packed by :mod:`memscan.vectors`."""
+
+    dimensions: int
+
+    def nearest(
+        self,
+        targets: Hashes,
+        sources: Hashes,
+        count: int,
+        excluded: Positions | None,
+        radius: int,
+        jobs: int | None,
+    ) -> Neighbours:
+        """As in :class:`Metric`. The matrix products use all cores by themselves."""
+        return cosine.nearest(
+            self._embeddings(targets), self._embeddings(sources), count, excluded, radius
+        )
+
+    def near(self, hashes: Hashes, hash: np.uint64 | Hashes, radius: int) -> Near:
+        """As in :class:`Metric`."""
+        target = self._embeddings(np.atleast_2d(np.asarray(hash)))
+        _, positions, distances = cosine.near(target, self._embeddings(hashes), radius)
+        return Near(positions, distances.astype(np.int64))
+
+    def units(self, threshold: float) -> int:
+        """As in :class:`Metric`: millionths."""
+        return round(threshold * cosine.UNITS)
+
+    def shown(self, distance: int) -> float:
+        """As in :class:`Metric`."""
+        return round(distance / cosine.UNITS, 6)
+
+    def names(self, hashes: Hashes) -> Hashes:
+        """As in :class:`Metric`: the pHash, which is the first word."""
+        return np.ascontiguousarray(hashes[:, 0])
+
+    def _embeddings(self, words: Hashes) -> cosine.Embeddings:
+        return vectors.unpack(np.ascontiguousarray(words), self.dimensions)
+
+
+HAMMING = Hamming()
+
+
+def none_of(distances: Distances) -> int:
+    """What stands among such distances where there is no neighbour."""
+    return int(np.iinfo(distances.dtype).max)
