@@ -74,7 +74,7 @@ def _npz(path: str, names: Names) -> Iterator[Write]:
             np.lib.format.write_array_header_1_0(member, header)
 
             def write(scores: Scores) -> None:
-                member.write(np.ascontiguousarray(scores, "<f4").data)
+                member.write(np.ascontiguousarray(scores, "<f4").data.cast("B"))
                 sink.check()
 
             yield write
