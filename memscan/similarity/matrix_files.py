@@ -74,7 +74,7 @@ def _npz(path: str, names: Names) -> Iterator[Write]:
             np.lib.format.write_array_header_1_0(member, header)
 
             def write(scores: Scores) -> None:
-                member.write(np.ascontiguousarray(scores, "<f4").data)
+                member.write(np.ascontiguousarray(scores, "<f4").data.cast("B"))
                 sink.check()
 
             yield write
@@ -136,6 +136,7 @@ def _parquet(path: str, names: Names) -> Iterator[Write]:
             compression="ZSTD",
             use_dictionary=["target", "source"],
             column_encoding={"score": "BYTE_STREAM_SPLIT"},
+            write_statistics=["target", "score"],
             dictionary_pagesize_limit=1 << 30,  # or a long list of names would be written out
         )
         try:

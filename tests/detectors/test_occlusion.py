@@ -23,7 +23,7 @@ def test_heat_lies_where_a_part_of_one_image_is_in_another() -> None:
         assert (heat.min(), heat.max()) == (0, 1)
 
 
-def test_each_pixel_has_the_mean_fall_of_the_squares_that_hide_it() -> None:
+def test_each_pixel_has_the_falls_of_the_squares_that_hide_it() -> None:
     detector = Pooled()
     target, source = (detector.prepare(picture(seed, (64, 64))) for seed in (1, 2))
     other = detector.embed(source[None])
@@ -35,8 +35,10 @@ def test_each_pixel_has_the_mean_fall_of_the_squares_that_hide_it() -> None:
             hidden = target.copy()
             hidden[0][square] = target.mean()
             fall = whole - float(detector.paired(detector.embed(hidden[None]), other)[0])
-            sums[square] += max(fall, 0)
-            counts[square] += 1
+            slopes = 1 - np.abs(np.arange(8) - 3.5) / 4
+            weights = np.outer(slopes, slopes)
+            sums[square] += weights * max(fall, 0)
+            counts[square] += weights
     slow = sums / counts
     heat, _ = occlusion.occlusion(detector, target, source)
     assert np.abs(heat - slow / slow.max()).max() < 1e-3
@@ -44,10 +46,10 @@ def test_each_pixel_has_the_mean_fall_of_the_squares_that_hide_it() -> None:
 
 def test_a_side_is_covered_whatever_its_length() -> None:
     for length in (8, 9, 31, 224):
-        bands = occlusion._bands(length)
-        assert bands.shape == (occlusion.STEPS, length)
-        assert bands.any(axis=0).all()
-        assert bands.any(axis=1).all()
+        nearness = occlusion._nearness(length)
+        assert nearness.shape == (occlusion.STEPS, length)
+        assert (nearness.sum(axis=0) > 0).all()
+        assert (nearness.sum(axis=1) > 0).all()
 
 
 def test_images_with_nothing_to_hide_have_no_heat() -> None:
