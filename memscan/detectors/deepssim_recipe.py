@@ -60,8 +60,10 @@ class Recipe:
     ``side`` is that of the input in pixels. Each photograph gives ``tiles`` parts that pairs are
     made from, itself first. ``validation`` is the share of photographs kept for validation, and
     ``validation_pairs`` the number of pairs made of them. ``init`` is a safetensors file with
-    published ConvNeXt weights; then the stem and ``frozen`` stages stay as they are. The rate of
-    each stage is that of the next one times ``layer_decay``.
+    published ConvNeXt weights; then the stem and ``frozen`` stages stay as they are. An epoch has
+    ``steps`` batches of ``batch`` images, in groups of ``group`` that all pairs are made of;
+    ``spread`` is the weight of pairs of different photographs. The rate of each stage is that of
+    the next one times ``layer_decay``.
     """
 
     backbone: str = choice("convnext-small-cpu", *sorted(SIZES.keys() - {"convnext-small-cpu"}))
@@ -75,8 +77,10 @@ class Recipe:
     validation: float = number(0.15, 0.01, 0.9)
     validation_pairs: int = whole(1024, 16, 100_000)
     epochs: int = whole(40, 1, 100_000)
-    pairs: int = whole(8192, 1, 10_000_000)
+    steps: int = whole(128, 1, 10_000_000)
     batch: int = whole(128, 2, 65_536)
+    group: int = whole(4, 2, 64)
+    spread: float = number(0.5, 0, 100)
     rate: float = number(2e-3, 1e-8, 1)
     layer_decay: float = number(1.0, 1e-3, 1)
     weight_decay: float = number(1e-3, 0, 1)
@@ -87,3 +91,12 @@ class Recipe:
     seed: int = whole(42, 0, 1 << 31)
     alterations: Alterations = field(default_factory=Alterations)
     augmentations: Augmentations = field(default_factory=Augmentations)
+
+    def __post_init__(self) -> None:
+        if self.batch % self.group or self.batch < 2 * self.group:
+            raise ValueError("batch must be a multiple of group, and twice as large or more")
+
+    @property
+    def pairs_in_a_batch(self) -> int:
+        """How many pairs with an SSIM of their own a batch holds."""
+        return self.batch // self.group * self.group * (self.group - 1) // 2

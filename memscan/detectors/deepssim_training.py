@@ -12,11 +12,10 @@ import numpy as np
 import numpy.typing as npt
 import torch
 from torch import nn
-from torch.nn import functional
 
 from memscan import decode
 from memscan.detectors import configuration, devices, ssim_pairs, tiles, training, weights
-from memscan.detectors.backbones import SIZES, ConvNeXt
+from memscan.detectors.backbones import ConvNeXt
 from memscan.detectors.cards import Card, Input
 from memscan.detectors.deepssim import (
     KIND,
@@ -27,7 +26,7 @@ from memscan.detectors.deepssim import (
     assemble,
     fill,
 )
-from memscan.detectors.deepssim_recipe import Recipe
+from memscan.detectors.deepssim_recipe import Alterations, Recipe
 from memscan.detectors.ssim import standardised
 from memscan.detectors.ssim_pairs import Pairs
 from memscan.detectors.tiles import Tiles
@@ -45,6 +44,7 @@ from memscan.sources.given import (
 )
 
 _EMBEDDED_AT_ONCE = 256
+_SURPLUS = 3  # pairs that are made for each that is measured on
 
 
 @dataclass(frozen=True)
@@ -102,12 +102,12 @@ def train(
         network,
         torch.optim.AdamW(groups(network, recipe), weight_decay=recipe.weight_decay),
         lambda rng: _batches(learned, recipe, rng),
-        lambda pairs: loss(network, pairs),
+        lambda pairs: loss(network, pairs, recipe.spread),
         _validation(network, held_out, recipe),
         Plan(
             epochs=recipe.epochs,
             patience=recipe.patience,
-            steps=_steps(recipe),
+            steps=recipe.steps,
             minutes=recipe.minutes,
             shape=recipe.shape,
             warmup=recipe.warmup,
@@ -160,22 +160,29 @@ def groups(network: Network, recipe: Recipe) -> list[dict[str, Any]]:
     return made
 
 
-def loss(network: Network, pairs: Pairs) -> torch.Tensor:
-    """The mean squared difference of cosine and SSIM over pairs of images as they are."""
-    images = standardised(torch.cat([pairs.one, pairs.other]))
-    one, other = network(images).chunk(2)
-    return functional.mse_loss((one * other).sum(1), pairs.ssim)
+def loss(network: Network, pairs: Pairs, spread: float) -> torch.Tensor:
+    """The mean squared difference of cosine and SSIM over pairs of images as they are.
+
+    ``spread`` is the weight of the same for images of different photographs, whose SSIM is 0 but
+    for chance.
+    """
+    rows = network(standardised(pairs.images))
+    cosines = rows @ rows.T
+    errors = (cosines[pairs.one, pairs.other] - pairs.ssim) ** 2
+    of_one = pairs.photographs[:, None] == pairs.photographs
+    strangers = cosines.masked_fill(of_one, 0)
+    unlike: torch.Tensor = (strangers**2).sum() / (~of_one).sum().clamp(min=1)
+    total: torch.Tensor = (pairs.weights * errors).mean() + spread * unlike
+    return total
 
 
 def predicted(network: Network, pairs: Pairs) -> npt.NDArray[np.float64]:
-    """The cosines of pairs, of shape (n,)."""
-    cosines = []
+    """The cosines of pairs, of shape (m,)."""
     with torch.inference_mode():
-        for start in range(0, len(pairs), _EMBEDDED_AT_ONCE):
-            rows = slice(start, start + _EMBEDDED_AT_ONCE)
-            one, other = (network(standardised(x[rows])) for x in (pairs.one, pairs.other))
-            cosines.append((one * other).sum(1))
-    return torch.cat(cosines).cpu().double().numpy()
+        parts = torch.split(standardised(pairs.images), _EMBEDDED_AT_ONCE)
+        rows = torch.cat([network(part) for part in parts])
+        cosines = (rows[pairs.one] * rows[pairs.other]).sum(1)
+    return cosines.cpu().double().numpy()
 
 
 def figures(cosines: npt.NDArray[np.float64], ssim: npt.NDArray[np.float64]) -> Figures:
@@ -191,29 +198,33 @@ def figures(cosines: npt.NDArray[np.float64], ssim: npt.NDArray[np.float64]) -> 
     }
 
 
+def measured_pairs(
+    photographs: Tiles, side: int, count: int, shares: Alterations, rng: np.random.Generator
+) -> Pairs:
+    """``count`` pairs with a flat histogram of SSIM."""
+    made = ssim_pairs.make(photographs, side, _SURPLUS * count, 2, shares, rng)
+    return made.of(ssim_pairs.evenly(made.ssim.cpu().numpy(), count, rng))
+
+
 def _batches(learned: Tiles, recipe: Recipe, rng: np.random.Generator) -> Iterator[Pairs]:
-    for _ in range(_steps(recipe)):
-        pairs = ssim_pairs.make(learned, recipe.side, recipe.batch, recipe.alterations, rng)
+    groups = recipe.batch // recipe.group
+    for _ in range(recipe.steps):
+        pairs = ssim_pairs.make(learned, recipe.side, groups, recipe.group, recipe.alterations, rng)
         yield _augmented(pairs, recipe, rng)
 
 
 def _augmented(pairs: Pairs, recipe: Recipe, rng: np.random.Generator) -> Pairs:
-    images = (ssim_pairs.augmented(x, recipe.augmentations, rng) for x in (pairs.one, pairs.other))
-    return Pairs(*images, pairs.ssim)
+    images = ssim_pairs.augmented(pairs.images, recipe.augmentations, rng)
+    return dataclasses.replace(pairs, images=images)
 
 
 def _validation(network: Network, held_out: Tiles, recipe: Recipe) -> Callable[[], Figures]:
     """The same augmented pairs after each epoch."""
     rng = np.random.default_rng(recipe.seed)
-    count = recipe.validation_pairs
-    pairs = ssim_pairs.make(held_out, recipe.side, count, recipe.alterations, rng)
+    pairs = measured_pairs(held_out, recipe.side, recipe.validation_pairs, recipe.alterations, rng)
     pairs = _augmented(pairs, recipe, rng)
     ssim = pairs.ssim.cpu().double().numpy()
     return lambda: figures(predicted(network, pairs), ssim)
-
-
-def _steps(recipe: Recipe) -> int:
-    return max(1, recipe.pairs // recipe.batch)
 
 
 def _architecture(recipe: Recipe) -> Architecture:
@@ -243,7 +254,7 @@ def _card(recipe: Recipe, run: Run, learned: int, held_out: int, name: str) -> C
         training={
             "images": learned,
             "validation_images": held_out,
-            "pairs": len(run.epochs) * _steps(recipe) * recipe.batch,
+            "pairs": len(run.epochs) * recipe.steps * recipe.pairs_in_a_batch,
             **run.summary,
             "configuration": dataclasses.asdict(recipe),
         },

@@ -19,7 +19,6 @@ from memscan.detectors.ssim import ssim
 from memscan.detectors.tiles import Tiles
 
 _BINS = 20
-_SURPLUS = 2  # pairs that are made for each that is used
 _MOST_NOISE, _MOST_BLUR = 0.5, 8.0  # standard deviation of pixels from 0 to 1; pixels at side 64
 _LEAST_NOISE, _LEAST_BLUR = 0.01, 0.4
 
@@ -28,46 +27,82 @@ Ints = npt.NDArray[np.int64]
 
 @dataclass(frozen=True)
 class Pairs:
-    """Pairs of images of shape (n, 1, side, side), pixels from 0 to 1, and their SSIM (n,)."""
+    """Pairs of the rows of images of shape (n, 1, side, side), pixels from 0 to 1.
 
+    ``one`` and ``other`` are rows, ``ssim`` is that of the aligned images; all have shape (m,).
+    ``photographs`` tells which photograph each image is of, ``weights`` how much each pair counts.
+    """
+
+    images: torch.Tensor
     one: torch.Tensor
     other: torch.Tensor
     ssim: torch.Tensor
+    photographs: torch.Tensor
+    weights: torch.Tensor
 
     def __len__(self) -> int:
         return len(self.ssim)
 
-    def taken(self, chosen: npt.NDArray[np.int64]) -> Pairs:
-        """Some of them."""
+    def of(self, chosen: Ints) -> Pairs:
+        """Some of the pairs, each with images of its own."""
         rows = torch.from_numpy(chosen).to(self.ssim.device)
-        return Pairs(self.one[rows], self.other[rows], self.ssim[rows])
+        images = torch.cat([self.one[rows], self.other[rows]])
+        one, other = torch.arange(2 * len(rows), device=rows.device).chunk(2)
+        return Pairs(
+            self.images[images],
+            one,
+            other,
+            self.ssim[rows],
+            self.photographs[images],
+            self.weights[rows],
+        )
 
 
 def make(
-    tiles: Tiles, side: int, count: int, shares: Alterations, rng: np.random.Generator
+    tiles: Tiles,
+    side: int,
+    groups: int,
+    size: int,
+    shares: Alterations,
+    rng: np.random.Generator,
 ) -> Pairs:
-    """``count`` pairs from photographs, with as flat a histogram of SSIM as can be had."""
-    made = any_pairs(tiles, side, _SURPLUS * count, shares, rng)
-    return made.taken(flattened(made.ssim.cpu().numpy(), count, rng))
+    """All pairs within groups of ``size`` images that come from one window of a photograph.
 
-
-def any_pairs(
-    tiles: Tiles, side: int, count: int, shares: Alterations, rng: np.random.Generator
-) -> Pairs:
-    """``count`` pairs as the alterations give them."""
-    photographs = rng.integers(len(tiles), size=count)
+    The first image of a group is the window, the others were altered. Pairs count so much that the
+    histogram of their SSIM, weighted, is flat.
+    """
+    count = groups * size
+    photographs = rng.integers(len(tiles), size=groups).repeat(size)
     others = (photographs + rng.integers(1, len(tiles), size=count)) % len(tiles)
-    parts = rng.integers(tiles.pixels.shape[1], size=(2, count))
+    part = rng.integers(tiles.pixels.shape[1], size=groups).repeat(size)
     room = tiles.pixels.shape[-1] - side
-    here, there, elsewhere = rng.integers(room + 1, size=(3, count, 2))
-    is_shifted = augmentations.chosen(rng, count, shares.shift)
-    there = np.where(is_shifted[:, None], there, here)
+    here = rng.integers(room + 1, size=(groups, 2)).repeat(size, axis=0)
+    there, elsewhere = rng.integers(room + 1, size=(2, count, 2))
+    is_first = np.arange(count) % size == 0
+    is_shifted = augmentations.chosen(rng, count, shares.shift) & ~is_first
+    corners = np.where(is_shifted[:, None], there, here)
 
-    one = windows(_tiles(tiles, photographs, parts[0]), here, side)
-    other = windows(_tiles(tiles, photographs, parts[0]), there, side)
-    stranger = windows(_tiles(tiles, others, parts[1]), elsewhere, side)
-    other = altered(other, stranger, shares, rng)
-    return Pairs(one, other, ssim(one, aligned(other, there - here)))
+    windows_of = _tiles(tiles, photographs, part)
+    clean = windows(windows_of, corners, side)
+    strangers = windows(
+        _tiles(tiles, others, rng.integers(tiles.pixels.shape[1], size=count)), elsewhere, side
+    )
+    changed = altered(clean, strangers, shares, rng)
+    images = torch.where(_wide(is_first.astype(np.float64), clean) > 0, clean, changed)
+
+    one, other = np.triu_indices(size, 1)
+    starts = size * np.arange(groups)[:, None]
+    one, other = (starts + one).ravel(), (starts + other).ravel()
+    values = ssim(images[one], aligned(images[other], corners[other] - corners[one]))
+    to = images.device
+    return Pairs(
+        images,
+        torch.from_numpy(one).to(to),
+        torch.from_numpy(other).to(to),
+        values,
+        torch.from_numpy(photographs).to(to),
+        torch.from_numpy(flattening(values.cpu().numpy())).float().to(to),
+    )
 
 
 def altered(
@@ -120,10 +155,22 @@ def patches(rng: np.random.Generator, count: int, side: int, share: float) -> to
     return torch.from_numpy((masks[0][:, :, None] & masks[1][:, None, :])[:, None])
 
 
-def flattened(values: npt.NDArray[np.floating], count: int, rng: np.random.Generator) -> Ints:
-    """The positions of ``count`` values, chosen so that their histogram from 0 to 1 is flat.
+def flattening(values: npt.NDArray[np.floating]) -> npt.NDArray[np.float64]:
+    """Weights, 1 in the mean, with which the histogram of values from 0 to 1 is flat.
 
-    No position is chosen twice; where values of a kind are too few, all are taken.
+    A value counts four times another at most.
+    """
+    bins = np.clip((values * _BINS).astype(np.int64), 0, _BINS - 1)
+    counts = np.bincount(bins, minlength=_BINS)
+    rarity = 1 / np.maximum(counts, counts.max() / 4)[bins]
+    weights: npt.NDArray[np.float64] = rarity / rarity.mean()
+    return weights
+
+
+def evenly(values: npt.NDArray[np.floating], count: int, rng: np.random.Generator) -> Ints:
+    """The positions of ``count`` values, drawn so that their histogram from 0 to 1 is flat.
+
+    No position is drawn twice; where values of a kind are too few, others take their places.
     """
     bins = np.clip((values * _BINS).astype(np.int64), 0, _BINS - 1)
     keys = rng.exponential(size=len(values)) * np.bincount(bins, minlength=_BINS)[bins]
