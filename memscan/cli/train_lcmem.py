@@ -68,7 +68,7 @@ def command(
 
     require("torch", "learned")
     require("diffusers", "diffusion")
-    from memscan.detectors import configuration, lcmem_recipe, lcmem_training
+    from memscan.detectors import configuration, lcmem_fitting, lcmem_recipe, lcmem_training
 
     latent_recipe, image_recipe = lcmem_recipe.LatentRecipe(), lcmem_recipe.ImageRecipe()
     if config is not None and stage == "latent":
@@ -78,7 +78,7 @@ def command(
     recipe = latent_recipe if stage == "latent" else image_recipe
     listed = listed_images(images, listing, base_dir, recursive, recipe.schedule.seed)
     with progress_bars(not no_progress) as progress:
-        how = lcmem_training.Options(
+        how = lcmem_fitting.Options(
             device=device,
             max_pixels=decode.MAX_PIXELS if max_pixels is None else max_pixels,
             jobs=jobs,

@@ -1,7 +1,8 @@
 """AutoencoderKL of diffusers (extra ``diffusion``): read from a directory, built small, applied.
 
 Only this module imports diffusers. Weights are safetensors: a directory that holds nothing but a
-pickle (``.bin``) is refused, and nothing is ever fetched.
+pickle (``.bin``) is refused, and nothing is ever fetched. They are not read by diffusers, which
+would draw at random whatever a file lacks.
 """
 
 from __future__ import annotations
@@ -11,8 +12,6 @@ import json
 import os
 from typing import Any, Dict, Mapping
 
-import numpy as np
-import numpy.typing as npt
 import torch
 from torch import nn
 
@@ -45,6 +44,9 @@ _DEFAULTS: Mapping[str, Any] = {
     "mid_block_add_attention": True,
 }
 """What an encoder depends on, with the values that diffusers takes where a file is silent."""
+
+_PARTS = ("encoder.", "quant_conv.")
+_FORMER_NAMES = {"query": "to_q", "key": "to_k", "value": "to_v", "proj_attn": "to_out.0"}
 
 Config = Dict[str, Any]
 
@@ -82,6 +84,12 @@ class Encoder(nn.Module):
         mode: torch.Tensor = moments[:, : self.channels].float()
         return mode
 
+    def latents(self, pixels: torch.Tensor, device: torch.device) -> torch.Tensor:
+        """The latents of pixels from 0 to 1, on the device that the encoder is on."""
+        with torch.no_grad(), devices.mixed_precision(device):
+            latents: torch.Tensor = self(pixels.to(device))
+            return latents
+
     def train(self, mode: bool = True) -> Encoder:
         """Stays in evaluation mode: it is frozen."""
         super().train(False)
@@ -102,8 +110,6 @@ def load(folder: str) -> tuple[Encoder, str]:
     Raises InputError for what is no such directory, and for weights in a pickle.
     """
     require("diffusers", "diffusion")
-    from diffusers import AutoencoderKL
-
     config = read_config(folder)
     path = os.path.join(folder, WEIGHTS)
     if not os.path.exists(path):
@@ -115,16 +121,12 @@ def load(folder: str) -> tuple[Encoder, str]:
             )
         raise InputError(f"{folder}: no autoencoder: there is no {WEIGHTS} in it")
     content = weights.read_bytes(path)
-    weights.parse(path, content)
+    state = {_present_name(name): one.float() for name, one in weights.parse(path, content).items()}
+    wanted = {name: one for name, one in state.items() if name.startswith(_PARTS)}
     try:
-        whole = AutoencoderKL.from_pretrained(
-            folder, use_safetensors=True, local_files_only=True, low_cpu_mem_usage=False
-        )
-        encoder = Encoder(config)
-        encoder.load_state_dict(_encoder_state(whole))
-    except (OSError, ValueError, RuntimeError, TypeError, KeyError) as error:
-        raise InputError(f"{folder}: the weights do not fit {CONFIG}") from error
-    return encoder, hashlib.sha256(content).hexdigest()
+        return encoder_of(config, wanted), hashlib.sha256(content).hexdigest()
+    except (ValueError, RuntimeError) as error:
+        raise InputError(f"{path}: the weights do not fit {CONFIG}") from error
 
 
 def read_config(folder: str) -> Config:
@@ -174,15 +176,6 @@ def parse_config(fields: Mapping[str, Any]) -> Config:
     return {**config, "block_out_channels": list(widths), "down_block_types": list(blocks)}
 
 
-def latents_of(
-    encoder: Encoder, pixels: npt.NDArray[np.float32], device: torch.device
-) -> torch.Tensor:
-    """The latents of pixels from 0 to 1, float32, on the device."""
-    with torch.inference_mode(), devices.mixed_precision(device):
-        latents: torch.Tensor = encoder(torch.from_numpy(pixels).to(device))
-        return latents
-
-
 def build(config: Config) -> Any:
     """A new AutoencoderKL of diffusers, whole, with weights drawn by torch's seed."""
     require("diffusers", "diffusion")
@@ -210,9 +203,8 @@ def _new(config: Config) -> Any:
     )
 
 
-def _encoder_state(whole: Any) -> State:
-    return {
-        name: value
-        for name, value in whole.state_dict().items()
-        if name.startswith(("encoder.", "quant_conv."))
-    }
+def _present_name(name: str) -> str:
+    """The name of a tensor today; attention had other names before diffusers 0.18."""
+    head, found, tail = name.partition(".attentions.0.")
+    field, dot, rest = tail.partition(".")
+    return f"{head}{found}{_FORMER_NAMES.get(field, field)}{dot}{rest}"

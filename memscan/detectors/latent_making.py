@@ -118,7 +118,7 @@ class _Work:
         """The latents of images in all views."""
         count, views = pixels.shape[:2]
         flat = pixels.reshape(-1, *pixels.shape[2:])
-        found = autoencoder.latents_of(self.encoder, flat, self.device).cpu().numpy()
+        found = self.encoder.latents(torch.from_numpy(flat), self.device).cpu().numpy()
         return found.reshape(count, views, *found.shape[1:]).astype(np.float16)
 
 
