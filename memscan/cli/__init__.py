@@ -14,6 +14,7 @@ from memscan.cli import (
     duplicates,
     evaluate,
     index,
+    latents,
     plot,
     similarity,
     train,
@@ -34,6 +35,7 @@ memscan.add_command(duplicates.command)
 memscan.add_command(similarity.command)
 memscan.add_command(index.command)
 memscan.add_command(evaluate.command)
+memscan.add_command(latents.command)
 memscan.add_command(train.command)
 memscan.add_command(calibrate.command)
 memscan.add_command(plot.command)
