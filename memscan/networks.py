@@ -75,14 +75,21 @@ def open_networks(
     return Networks(encoder, verifier, tuple(weights), trust)
 
 
+def file_of(detector: str, weights: Sequence[str]) -> str:
+    """The file of weights of a kind, for what opens it later. Raises InputError as above."""
+    return _file(_sorted(detector, None, weights), "--detector", detector)
+
+
 def open_one(
-    kind: str | None, weights: Sequence[str], *, trust: bool = False, device: str = "auto"
-) -> Detector | None:
-    """The network of a kind, whatever its scores are; None for None. Raises InputError as above."""
-    if kind is None:
-        _sorted(None, None, weights)
-        return None
+    kind: str, weights: Sequence[str], *, trust: bool = False, device: str = "auto"
+) -> Detector:
+    """The network of a kind, whatever its scores are. Raises InputError as above."""
     return _open(_sorted(kind, None, weights), "--detector", kind, trust, device)
+
+
+def require_none(weights: Sequence[str]) -> None:
+    """Raise InputError for weights where no network was asked for."""
+    _sorted(None, None, weights)
 
 
 def _sorted(detector: str | None, verify: str | None, weights: Sequence[str]) -> dict[str, str]:
@@ -105,8 +112,12 @@ def _sorted(detector: str | None, verify: str | None, weights: Sequence[str]) ->
 
 
 def _open(by_kind: dict[str, str], option: str, kind: str, trust: bool, device: str) -> Detector:
-    if kind not in by_kind:
-        raise InputError(f"{option} {kind} needs --weights FILE whose card says that it is {kind}")
     from memscan.detectors import opening
 
-    return opening.open_detector(by_kind[kind], device=device, trust=trust)
+    return opening.open_detector(_file(by_kind, option, kind), device=device, trust=trust)
+
+
+def _file(by_kind: dict[str, str], option: str, kind: str) -> str:
+    if kind not in by_kind:
+        raise InputError(f"{option} {kind} needs --weights FILE whose card says that it is {kind}")
+    return by_kind[kind]

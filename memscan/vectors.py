@@ -13,6 +13,9 @@ Words = npt.NDArray[np.uint64]
 Embeddings = npt.NDArray[np.float32]
 
 
+_ROUNDING = 0.01  # of a squared length, by a network that counts in half precision
+
+
 def words_of(dimensions: int) -> int:
     """The number of words of an image with an embedding of so many numbers."""
     return 1 + (dimensions + 1) // 2
@@ -31,3 +34,15 @@ def unpack(words: Words, dimensions: int) -> Embeddings:
     """The embeddings (n, D) in words of shape (n, W); a view of them if they are contiguous."""
     numbers: Embeddings = np.ascontiguousarray(words).view(np.float32)[:, 2 : 2 + dimensions]
     return numbers
+
+
+def have_cosines(embeddings: Embeddings) -> npt.NDArray[np.bool_]:
+    """Which rows (n, D) have cosines as their products: those of length 1, or of zeros.
+
+    Zeros are the answer of a network that sees nothing in an image. Rows with infinite numbers, or
+    with what is no number, have none.
+    """
+    with np.errstate(over="ignore", invalid="ignore"):
+        squares = np.einsum("ij,ij->i", embeddings, embeddings)
+        found: npt.NDArray[np.bool_] = (np.abs(squares - 1) <= _ROUNDING) | (squares == 0)
+    return found

@@ -5,7 +5,20 @@ from __future__ import annotations
 import click
 
 from memscan import __version__
-from memscan.cli import cache, compare, demo, detect, duplicates, evaluate, index, plot, train
+from memscan.cli import (
+    cache,
+    calibrate,
+    compare,
+    demo,
+    detect,
+    duplicates,
+    evaluate,
+    index,
+    latents,
+    plot,
+    similarity,
+    train,
+)
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]}, invoke_without_command=True)
@@ -19,9 +32,12 @@ def memscan(context: click.Context) -> None:
 
 memscan.add_command(detect.command)
 memscan.add_command(duplicates.command)
+memscan.add_command(similarity.command)
 memscan.add_command(index.command)
 memscan.add_command(evaluate.command)
+memscan.add_command(latents.command)
 memscan.add_command(train.command)
+memscan.add_command(calibrate.command)
 memscan.add_command(plot.command)
 memscan.add_command(cache.command)
 memscan.add_command(compare.command)

@@ -47,6 +47,10 @@ class _Index(click.Command):
 @options.exclude
 @options.follow_symlinks
 @options.hash
+@options.detector
+@options.weights
+@options.trust_weights
+@options.device
 @click.option(
     "--views",
     type=click.Choice(("plain", "training", "thorough")),
@@ -72,6 +76,10 @@ def command(
     nul: bool,
     max_failures: int | None,
     no_progress: bool,
+    detector: str | None,
+    weights: tuple[str, ...],
+    trust_weights: bool,
+    device: str,
     **scan: Any,
 ) -> int:
     """Hash each SOURCE once into a table that scans read in place of the images.
@@ -90,8 +98,16 @@ def command(
     if not sources and not files_from:
         raise click.UsageError("name a SOURCE, or a list of files with --files-from")
     from memscan import decode, indexing  # numpy and Pillow, not for --help
+    from memscan.cli import networks
+    from memscan.indexing.network import WeightsFile
+    from memscan.networks import file_of
     from memscan.reports import hash_tables
 
+    networks.refuse_hash_beside(detector)
+    if detector is not None:
+        scan["weights"] = WeightsFile(file_of(detector, weights), device, trust_weights)
+    elif weights:
+        raise click.UsageError("--weights are for a --detector")
     if scan["max_pixels"] is None:
         scan["max_pixels"] = decode.MAX_PIXELS
     with _kept(), _progress_bar(not no_progress) as progress:

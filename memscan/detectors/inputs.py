@@ -29,8 +29,18 @@ def resized(image: Image.Image, wanted: Input) -> Image.Image:
     if wanted.fit == "crop":
         return ImageOps.fit(image, size, how)
     if wanted.fit == "pad":
-        return ImageOps.pad(image, size, how)
+        return _with_borders(image, size, how)
     return image.resize(size, how)
+
+
+def _with_borders(image: Image.Image, size: tuple[int, int], how: Image.Resampling) -> Image.Image:
+    """The whole image in the middle of a black one; as Pillow's pad, but never without a line."""
+    scale = min(wanted / own for wanted, own in zip(size, image.size))
+    width, height = (max(1, round(own * scale)) for own in image.size)
+    drawn = Image.new(image.mode, size)
+    place = (size[0] - width) // 2, (size[1] - height) // 2
+    drawn.paste(image.resize((width, height), how), place)
+    return drawn
 
 
 def normalised(pixels: Pixels, wanted: Input) -> Pixels:

@@ -7,7 +7,6 @@ import importlib
 from memscan.detectors import cards
 from memscan.detectors.extras import require
 from memscan.detectors.protocol import Detector
-from memscan.errors import InputError
 
 _NETWORKS = {"deepssim": "deepssim", "lcmem": "lcmem"}
 """The modules that build the networks of this project; each has ``load(path, card, device)``."""
@@ -21,9 +20,11 @@ def open_detector(weights: str, *, device: str = "auto", trust: bool = False) ->
     this machine has not, and where a library is missing, with the extra to install.
     """
     card = cards.read(weights)
-    require("torch", "learned")
-    if card.kind not in _NETWORKS:
-        raise InputError(f"{weights}: networks of the kind {card.kind} cannot be opened yet")
-    module = importlib.import_module(f"memscan.detectors.{_NETWORKS[card.kind]}")
-    detector: Detector = module.load(weights, card, device)
-    return detector
+    if card.kind in _NETWORKS:
+        require("torch", "learned")
+        module = importlib.import_module(f"memscan.detectors.{_NETWORKS[card.kind]}")
+        detector: Detector = module.load(weights, card, device)
+        return detector
+    from memscan.detectors import exported  # the libraries that it needs depend on the file
+
+    return exported.load(weights, card, device, trust)

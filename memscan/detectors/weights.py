@@ -6,6 +6,7 @@ refused by a sentence that says how to convert it.
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import os
 from typing import TYPE_CHECKING, Dict
@@ -29,8 +30,11 @@ CONVERSION = (
 )
 
 
-def read_bytes(path: str) -> bytes:
-    """A file of weights; raises InputError for one that cannot be read, and for a pickle."""
+def read_bytes(path: str, conversion: str = CONVERSION) -> bytes:
+    """A file of weights; raises InputError for one that cannot be read, and for a pickle.
+
+    ``conversion`` says what to make of a pickle.
+    """
     try:
         if os.path.getsize(path) > MOST_BYTES:
             raise InputError(f"{path}: too large for weights")
@@ -39,7 +43,7 @@ def read_bytes(path: str) -> bytes:
     except OSError as error:
         raise InputError(f"{path}: cannot be read: {error.strerror}") from error
     if content[:1] == b"\x80":  # every pickle since protocol 2
-        raise InputError(f"{path}: a pickle, which could run any code; {CONVERSION}")
+        raise InputError(f"{path}: a pickle, which could run any code; {conversion}")
     return content
 
 
@@ -68,8 +72,6 @@ def write(path: str, state: State, card: Card) -> Card:
     from safetensors.torch import save
 
     content = save({name: tensor.detach().cpu().contiguous() for name, tensor in state.items()})
-    import dataclasses
-
     stamped = dataclasses.replace(card, sha256=hashlib.sha256(content).hexdigest())
     write_whole(path, content)
     write_whole(cards.path_of(path), stamped.text().encode("utf-8"))

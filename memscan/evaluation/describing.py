@@ -96,7 +96,7 @@ def _describe(
     try:
         image = open_rgb(path, max_pixels)
     except ImageError as error:
-        return Failure(path, _stage(error), str(error))
+        return Failure(path, stage(error), str(error))
     seconds = np.zeros((len(detectors), 2))
     sources: list[Rows] = []
     for number, detector in enumerate(detectors):
@@ -122,7 +122,8 @@ def _timed(
     return rows, time.thread_time() - start
 
 
-def _stage(error: ImageError) -> Stage:
+def stage(error: ImageError) -> Stage:
+    """Where an image was lost."""
     if isinstance(error, HashError):
         return Stage.HASH
     return Stage.DECODE if isinstance(error, DecodeError) else Stage.READ

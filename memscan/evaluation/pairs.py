@@ -7,13 +7,15 @@ InputError of one sentence, with the line.
 from __future__ import annotations
 
 import csv
+import math
 import os
 from dataclasses import dataclass
-from typing import Iterator, Sequence
+from typing import Iterator, Mapping, Sequence
 
 import numpy as np
 import numpy.typing as npt
 
+from memscan.detectors import classes
 from memscan.errors import InputError
 
 _LABELS = {"1": True, "true": True, "0": False, "false": False}
@@ -26,11 +28,29 @@ _SPLITS = {
 
 @dataclass(frozen=True)
 class Pair:
-    """Two images; ``right`` says that the first was made from the second, or shows the same."""
+    """Two images; ``right`` says that the first was made from the second, or shows the same.
+
+    ``half`` is as in :class:`Identified`.
+    """
 
     target: str
     source: str
     right: bool
+    half: str | None = None
+
+
+@dataclass(frozen=True)
+class Classed:
+    """Two images, their class, their SSIM if that is known, and their half as an image has it.
+
+    ``kind`` is a place in :data:`memscan.detectors.classes.CLASSES`.
+    """
+
+    target: str
+    source: str
+    kind: int
+    ssim: float | None
+    half: str | None
 
 
 @dataclass(frozen=True)
@@ -43,7 +63,10 @@ class Identified:
 
 
 def read_pairs(path: str) -> list[Pair]:
-    """The pairs of a file with the columns path_a, path_b and label (1 or 0). Raises InputError."""
+    """The pairs of a file with the columns path_a, path_b, label (1 or 0), and perhaps split.
+
+    Raises InputError.
+    """
     folder = os.path.dirname(path)
     pairs = []
     for line, row in _rows(path, ("path_a", "path_b", "label")):
@@ -51,7 +74,34 @@ def read_pairs(path: str) -> list[Pair]:
         if label not in _LABELS:
             raise InputError(f"{path}: line {line}: the label {row['label']!r} is neither 1 nor 0")
         target, source = (_joined(path, line, folder, row[key]) for key in ("path_a", "path_b"))
-        pairs.append(Pair(target, source, _LABELS[label]))
+        pairs.append(Pair(target, source, _LABELS[label], _half(path, line, row)))
+    return pairs
+
+
+def read_classed(path: str) -> list[Classed]:
+    """The pairs of a file with the columns path_a and path_b, and label or ssim or both.
+
+    A label is different, similar or duplicate; without labels, SSIM makes them by the published
+    cuts of DeepSSIM. A column split is that of :func:`read_identities`. Raises InputError.
+    """
+    folder = os.path.dirname(path)
+    pairs = []
+    for line, row in _rows(path, ("path_a", "path_b")):
+        if "label" not in row and "ssim" not in row:
+            raise InputError(f"{path}: the first line must name a column label or ssim, or both")
+        ssim = None if "ssim" not in row else _ssim(path, line, row["ssim"])
+        if "label" in row:
+            label = row["label"].strip().lower()
+            if label not in classes.CLASSES:
+                raise InputError(
+                    f"{path}: line {line}: the label {row['label']!r} is none of "
+                    f"{', '.join(classes.CLASSES)}"
+                )
+            kind = classes.CLASSES.index(label)
+        else:
+            kind = int(classes.classify(np.array(ssim), classes.PUBLISHED))
+        target, source = (_joined(path, line, folder, row[key]) for key in ("path_a", "path_b"))
+        pairs.append(Classed(target, source, kind, ssim, _half(path, line, row)))
     return pairs
 
 
@@ -63,18 +113,12 @@ def read_identities(path: str) -> list[Identified]:
     folder = os.path.dirname(path)
     images: dict[str, Identified] = {}
     for line, row in _rows(path, ("path", "id")):
-        split = row.get("split")
-        if split is not None and split.strip().lower() not in _SPLITS:
-            raise InputError(
-                f"{path}: line {line}: the split {split!r} is none of calibration, reported, "
-                "ignored (or val, test, train)"
-            )
+        half = _half(path, line, row)
         if not row["id"].strip():
             raise InputError(f"{path}: line {line}: the id is empty")
         image = _joined(path, line, folder, row["path"])
         if image in images:
             raise InputError(f"{path}: line {line}: {row['path']} was listed before")
-        half = None if split is None else _SPLITS[split.strip().lower()]
         images[image] = Identified(image, row["id"].strip(), half)
     return list(images.values())
 
@@ -114,6 +158,16 @@ def connected(left: Sequence[int], right: Sequence[int]) -> npt.NDArray[np.int64
     return np.array([numbers.setdefault(root(node), len(numbers)) for node in left], np.int64)
 
 
+def _ssim(path: str, line: int, text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not -1 <= value <= 1:
+        raise InputError(f"{path}: line {line}: the ssim {text!r} is no number from -1 to 1")
+    return value
+
+
 def _rows(path: str, required: Sequence[str]) -> Iterator[tuple[int, dict[str, str]]]:
     """The line number and the cells of each row, by the lower-case name of the column."""
     try:
@@ -142,6 +196,18 @@ def _rows(path: str, required: Sequence[str]) -> Iterator[tuple[int, dict[str, s
         raise InputError(f"{path}: cannot be read: {error.strerror}") from error
     except (csv.Error, ValueError) as error:
         raise InputError(f"{path}: is no CSV file: {error}") from error
+
+
+def _half(path: str, line: int, row: Mapping[str, str]) -> str | None:
+    split = row.get("split")
+    if split is None:
+        return None
+    if split.strip().lower() not in _SPLITS:
+        raise InputError(
+            f"{path}: line {line}: the split {split!r} is none of calibration, reported, "
+            "ignored (or val, test, train)"
+        )
+    return _SPLITS[split.strip().lower()]
 
 
 def _joined(path: str, line: int, folder: str, name: str) -> str:

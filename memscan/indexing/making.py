@@ -6,11 +6,12 @@ import os
 from dataclasses import dataclass
 from typing import Any, Callable, Iterable, Iterator, NamedTuple, Sequence
 
-from memscan import __version__, decode, encoders, hashed, shards, views
+from memscan import __version__, decode, engines, hashed, shards, views
 from memscan.errors import InputError, OutputError
 from memscan.indexing import output as place
+from memscan.indexing.network import WeightsFile
 from memscan.indexing.planning import Kind, Piece, plan, stamp_of
-from memscan.indexing.work import TASK, table_encoder
+from memscan.indexing.work import TASK, requested_encoder, table_encoder
 from memscan.sources import pyarrow_modules
 from memscan.sources.directories import Listing, Selection
 from memscan.sources.given import (
@@ -65,6 +66,7 @@ def index(
     exclude: str | Iterable[str] = (),
     follow_symlinks: bool = False,
     hash: str = "phash",
+    weights: WeightsFile | None = None,
     views: str = "plain",
     max_pixels: int = decode.MAX_PIXELS,
     engine: str = "local",
@@ -82,11 +84,14 @@ def index(
         exclude: shell patterns for paths below a given directory that are left out.
         follow_symlinks: whether links to directories are entered.
         hash: one of :data:`memscan.encoders.KNOWN`.
+        weights: those of a learned detector, whose embeddings are then kept in the place of hashes.
+            It works in this process, or in the workers of a cluster, which open the same file.
         views: which views are hashed, one of :data:`memscan.views.LEVELS`.
         max_pixels: images with more pixels are failures.
         engine: ``local`` (this machine's cores) or ``ray`` (a cluster).
         address: where the cluster is.
-        jobs: how many shards are worked on at once. It does not change a byte of the table.
+        jobs: how many shards are worked on at once; for a network in this process, how many
+            images are decoded at once. It does not change a byte of the table.
         progress: told how far the run is.
 
     Raises:
@@ -99,8 +104,16 @@ def index(
     """
     places.require_local(os.fspath(output), "a table is written to")
     pyarrow_modules.libraries()  # missing, it would fail every shard
-    run = _Run(os.fspath(output), hash, views, max_pixels, progress)
     workers = shards.engine(engine, address, jobs)
+    made_by: dict[str, Any] = {"hash": hash}
+    if weights is not None:
+        made_by = {"weights": list(weights._replace(path=os.path.abspath(weights.path)))}
+        if engine == "local":
+            workers = shards.HereEngine()
+            made_by["threads"] = jobs or engines.available_cores()
+        elif weights.device.startswith("cuda"):
+            workers = shards.RayEngine(address, jobs, gpus_per_task=1)
+    run = _Run(os.fspath(output), made_by, views, max_pixels, progress)
     given, patterns = as_paths(sources), as_patterns(exclude)
     selection = Selection(recursive, patterns, follow_symlinks)
     listings = hashed.separate(list_images(given, selection, "source", lists))
@@ -112,7 +125,7 @@ def index(
         "recursive": recursive,
         "exclude": [printable(pattern) for pattern in patterns],
         "follow_symlinks": follow_symlinks,
-        "hash": hash,
+        **({"hash": hash} if weights is None else {"detector": run.encoder.name}),
         "views": views,
         "max_pixels": max_pixels,
     }
@@ -134,12 +147,18 @@ class _Run:
     """One run: what is asked of the workers, and what came of it."""
 
     def __init__(
-        self, output: str, hash: str, view_level: str, max_pixels: int, progress: Progress | None
+        self,
+        output: str,
+        made_by: dict[str, Any],
+        view_level: str,
+        max_pixels: int,
+        progress: Progress | None,
     ) -> None:
         self._output = output
-        self._encoder = table_encoder(encoders.choose(hash), views.of_source(view_level))
+        self.encoder = requested_encoder(made_by)
+        self._encoder = table_encoder(self.encoder, views.of_source(view_level))
         self._asked: dict[str, Any] = {
-            "hash": hash,
+            **made_by,
             "views": view_level,
             "max_pixels": max_pixels,
             "encoder": self._encoder.to_json(),

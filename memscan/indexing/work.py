@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-import itertools
+import functools
 import os
 from typing import Any, Callable, Iterator, NamedTuple, Sequence
 
 import numpy as np
+import numpy.typing as npt
 
-from memscan import __version__, decode, hashing, views
+from memscan import __version__, decode, hashing, vectors, views
 from memscan.encoders import Encoder, choose
-from memscan.engines import CHUNK
+from memscan.engines import CHUNK, map_chunks
 from memscan.errors import InputError, OutputError
+from memscan.indexing.network import WeightsFile
 from memscan.indexing.planning import Kind
+from memscan.learned import LearnedEncoder
 from memscan.recipe import Loader, file_loader, hash_all, item_loader
 from memscan.records import Failure, HashedImage, Stage
 from memscan.sources import items
@@ -25,6 +28,8 @@ from memscan.views import ViewSet
 TASK = f"{__name__}:index_shard"
 
 _BATCH = 128 * CHUNK  # rows that are handed to the table at once
+_BATCH_OF_EMBEDDINGS = 128
+_NO_EMBEDDING = "the network gives numbers for it that have no cosine"
 
 
 class _Found(NamedTuple):
@@ -36,6 +41,7 @@ class _Found(NamedTuple):
 
 def table_encoder(encoder: Encoder, view_set: ViewSet) -> identity.Encoder:
     """What a table says of hashes by this encoder, decoded exactly, in these views."""
+    dimensions = encoder.card.dimensions if isinstance(encoder, LearnedEncoder) else 0
     fingerprint = encoder.fingerprint(False)
     return identity.Encoder(
         algorithm=fingerprint.partition(" ")[0],
@@ -43,7 +49,18 @@ def table_encoder(encoder: Encoder, view_set: ViewSet) -> identity.Encoder:
         fingerprint=encoder.key(False, view_set),
         views=view_set.names,
         words=encoder.words,
+        dimensions=dimensions,
     )
+
+
+def requested_encoder(request: dict[str, Any]) -> Encoder:
+    """The encoder that a request names: by its ``weights``, or else its ``hash``.
+
+    Raises InputError for weights that cannot be used.
+    """
+    if "weights" in request:
+        return WeightsFile(*request["weights"]).open()
+    return choose(request["hash"])
 
 
 def index_shard(request: dict[str, Any], report: Callable[[int], None]) -> dict[str, Any]:
@@ -53,12 +70,12 @@ def index_shard(request: dict[str, Any], report: Callable[[int], None]) -> dict[
     or ``unwritable``, why the part could not be written. Raises InputError for what stands in the
     way of the whole shard.
     """
-    encoder, view_set = choose(request["hash"]), views.of_source(request["views"])
+    encoder, view_set = requested_encoder(request), views.of_source(request["views"])
     made_by = table_encoder(encoder, view_set)
     if made_by.to_json() != request["encoder"]:
         raise InputError(
-            f"the libraries of this worker make other hashes ({made_by.fingerprint}) than those "
-            f"where memscan was started ({request['encoder']['fingerprint']})"
+            f"the libraries or weights of this worker make other hashes ({made_by.fingerprint}) "
+            f"than those where memscan was started ({request['encoder']['fingerprint']})"
         )
     shard = Shard.from_json(request["shard"])
     path = os.path.join(request["output"], shard.part_name)
@@ -74,7 +91,7 @@ def index_shard(request: dict[str, Any], report: Callable[[int], None]) -> dict[
     temporary = os.path.join(request["workspace"], shard.part_name)
     try:
         with decode.pixel_limit(request["max_pixels"]):
-            rows = _rows(_found(request), encoder, view_set, report)
+            rows = _rows(_found(request), encoder, view_set, request.get("threads", 1), report)
             written = part.write_part(temporary, rows, header)
         try:
             os.replace(temporary, path)
@@ -136,28 +153,33 @@ def _of_item(uri: str, item: items.Item, max_pixels: int) -> _Found:
 
 
 def _rows(
-    found: Iterator[_Found], encoder: Encoder, view_set: ViewSet, report: Callable[[int], None]
+    found: Iterator[_Found],
+    encoder: Encoder,
+    view_set: ViewSet,
+    threads: int,
+    report: Callable[[int], None],
 ) -> Iterator[Rows]:
     """The rows of the shard in batches; ``report`` is told how many images are done."""
-    done = 0
+    made_by = table_encoder(encoder, view_set)
+    most = _BATCH_OF_EMBEDDINGS if made_by.dimensions else _BATCH
+    chunk = encoder.chunk(view_set)
+    work = functools.partial(hash_all, encoder=encoder, view_set=view_set)
     batch: list[tuple[str, HashedImage | Failure]] = []
-    while True:
-        hashed = hash_all(itertools.islice(found, CHUNK), encoder, view_set)
-        batch += hashed
-        done += len(hashed)
+    for done, named in enumerate(map_chunks(work, found, threads, chunk), start=1):
+        batch.append(named)
         report(done)
-        if batch and (not hashed or len(batch) >= _BATCH):
-            yield _batch(batch, encoder, view_set)
+        if len(batch) == most:
+            yield _batch(batch, encoder, made_by)
             batch = []
-        if not hashed:
-            return
+    if batch:
+        yield _batch(batch, encoder, made_by)
 
 
 def _batch(
-    batch: Sequence[tuple[str, HashedImage | Failure]], encoder: Encoder, view_set: ViewSet
+    batch: Sequence[tuple[str, HashedImage | Failure]], encoder: Encoder, made_by: identity.Encoder
 ) -> Rows:
     count = len(batch)
-    hashes = np.zeros((count, 1 + len(view_set.names), encoder.words), np.uint64)
+    hashes = np.zeros((count, 1 + len(made_by.views), encoder.words), np.uint64)
     low_information = np.zeros(count, np.bool_)
     size = np.zeros((2, count), np.uint32)
     quality = np.zeros(count, np.uint8)
@@ -166,10 +188,13 @@ def _batch(
     for row, (_, image) in enumerate(batch):
         if isinstance(image, Failure):
             errors[row], stages[row] = image.message, image.stage.value
-        else:
-            hashes[row] = np.array(image.words, np.uint64).reshape(hashes.shape[1:])
-            low_information[row], size[:, row] = image.low_information, image.size
-            quality[row] = 0 if image.quality is None else image.quality
+            continue
+        hashes[row] = np.array(image.words, np.uint64).reshape(hashes.shape[1:])
+        if made_by.dimensions and not _have_cosines(hashes[row], made_by.dimensions):
+            hashes[row] = 0
+            errors[row], stages[row] = _NO_EMBEDDING, Stage.HASH.value
+        low_information[row], size[:, row] = image.low_information, image.size
+        quality[row] = 0 if image.quality is None else image.quality
     return Rows(
         uris=[uri for uri, _ in batch],
         hashes=hashes[:, 0],
@@ -181,3 +206,7 @@ def _batch(
         views=hashes[:, 1:],
         quality=quality if encoder.has_quality else None,
     )
+
+
+def _have_cosines(words: npt.NDArray[np.uint64], dimensions: int) -> bool:
+    return bool(vectors.have_cosines(vectors.unpack(words, dimensions)).all())

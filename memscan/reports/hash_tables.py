@@ -38,7 +38,10 @@ def render_check(problems: Sequence[str], path: str) -> str:
 def _lines(manifest: Manifest, path: str) -> Iterator[str]:
     encoder = manifest.encoder
     yield f"Table: {inert(path)}"
-    yield f"Hash: {inert(encoder.algorithm)}, {64 * encoder.words} bits"
+    if encoder.dimensions:
+        yield f"Embedding: {inert(encoder.algorithm)}, {encoder.dimensions} dimensions"
+    else:
+        yield f"Hash: {inert(encoder.algorithm)}, {64 * encoder.words} bits"
     views = manifest.options.get("views")
     level = f" ({inert(str(views))})" if isinstance(views, str) else ""
     yield f"Views: {1 + len(encoder.views)}{level}"

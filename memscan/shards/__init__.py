@@ -12,10 +12,11 @@ from __future__ import annotations
 
 from memscan.errors import InputError
 from memscan.shards.contract import Outcome, ShardEngine
+from memscan.shards.here import HereEngine
 from memscan.shards.local import LocalEngine
 from memscan.shards.ray_engine import RayEngine
 
-__all__ = ["LocalEngine", "Outcome", "RayEngine", "ShardEngine", "engine"]
+__all__ = ["HereEngine", "LocalEngine", "Outcome", "RayEngine", "ShardEngine", "engine"]
 
 
 def engine(name: str, address: str | None = None, jobs: int | None = None) -> ShardEngine:

@@ -10,7 +10,7 @@ import numpy as np
 
 from memscan.errors import InputError
 from memscan.sources import pyarrow_modules
-from memscan.tables import arrow, manifest, order, places
+from memscan.tables import arrow, manifest, order, places, stored
 from memscan.tables.manifest import Manifest
 from memscan.tables.part import OpenPart, Part, describe, open_part
 from memscan.tables.rows import names_of, schema
@@ -77,6 +77,12 @@ def _differences(part: OpenPart, entry: Part, listed: Manifest) -> list[str]:
             table.validate(full=True)
             if table["hash"].null_count != run.failures:
                 problems.append(f"{entry.name}: it has not the failures that its footer says")
+                continue
+        encoder = part.header.encoder
+        if encoder.dimensions:  # a hash is any number, an embedding is not
+            views = ("full", *encoder.views)
+            words = np.empty((len(views), run.hashed, encoder.words), np.uint64)
+            stored.read_run(run, views, words)
     return problems
 
 

@@ -7,12 +7,14 @@ import json
 from dataclasses import dataclass
 from typing import Any, Dict, Mapping, TypeVar, Union
 
+from memscan import vectors
+
 Json = Union[None, bool, int, float, str, "list[Json]", "dict[str, Json]"]
 Libraries = Dict[str, str]
 
 Value = TypeVar("Value")
 
-_MOST_VIEWS, _MOST_WORDS = 1024, 64
+_MOST_VIEWS, _MOST_WORDS, _MOST_DIMENSIONS = 1024, 64, 8192
 
 
 class DocumentError(ValueError):
@@ -23,10 +25,12 @@ class DocumentError(ValueError):
 class Encoder:
     """How the hashes of a table were made.
 
-    Two tables are comparable if their ``algorithm`` (``"phash-64"``) and ``decoding`` (``"exact"``
-    or ``"fast"``) are equal. ``fingerprint`` holds all that can change a hash or a flag, and
-    decides whether a part is made again. ``views`` names the other views in the order of their
-    columns, ``words`` is the number of 64-bit words of one hash.
+    Two tables are comparable if their ``algorithm`` (``"phash-64"``, or what tells the weights of a
+    network from others) and ``decoding`` (``"exact"`` or ``"fast"``) are equal. ``fingerprint``
+    holds all that can change a hash or a flag, and decides whether a part is made again. ``views``
+    names the other views in the order of their columns, ``words`` is the number of 64-bit words of
+    one hash. ``dimensions`` is the length of an embedding, 0 for hashes: each image then has the
+    words of :mod:`memscan.vectors`.
     """
 
     algorithm: str
@@ -34,16 +38,20 @@ class Encoder:
     fingerprint: str
     views: tuple[str, ...] = ()
     words: int = 1
+    dimensions: int = 0
 
     def to_json(self) -> dict[str, Json]:
         """The encoder as a JSON object."""
-        return {
+        document: dict[str, Json] = {
             "algorithm": self.algorithm,
             "decoding": self.decoding,
             "fingerprint": self.fingerprint,
             "views": list(self.views),
             "words": self.words,
         }
+        if self.dimensions:  # tables of hashes are the same bytes as before there were others
+            document["dimensions"] = self.dimensions
+        return document
 
     @classmethod
     def from_json(cls, document: Mapping[str, Any]) -> Encoder:
@@ -52,7 +60,12 @@ class Encoder:
         if not all(isinstance(name, str) for name in views) or len(set(views)) < len(views):
             raise DocumentError("views must be a list of different names")
         words = number(document, "words")
-        if not 1 <= words <= _MOST_WORDS or len(views) > _MOST_VIEWS:
+        dimensions = number(document, "dimensions") if "dimensions" in document else 0
+        if dimensions > _MOST_DIMENSIONS:
+            raise DocumentError("no embedding has that many dimensions")
+        most = vectors.words_of(dimensions) if dimensions else _MOST_WORDS
+        least = most if dimensions else 1
+        if not least <= words <= most or len(views) > _MOST_VIEWS:
             raise DocumentError("no hash has that many words or views")
         return cls(
             get(document, "algorithm", str),
@@ -60,6 +73,7 @@ class Encoder:
             get(document, "fingerprint", str),
             tuple(views),
             words,
+            dimensions,
         )
 
 

@@ -1,8 +1,9 @@
 """One part file of a hash table: the rows of one shard, in Parquet.
 
 A row group holds at most :data:`GROUP_ROWS` rows in bytewise order of their names, so it is a
-sorted run; the runs of a part may interleave. Hashes are stored plain and uncompressed, which makes
-reading them a copy; names and the rest are compressed with zstd.
+sorted run; the runs of a part may interleave. Those of embeddings hold as many rows as
+:data:`GROUP_BYTES` have room for. Hashes and embeddings are stored plain and uncompressed, which
+makes reading them a copy; names and the rest are compressed with zstd.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 
 FORMAT = 1
 GROUP_ROWS = 1 << 16
+GROUP_BYTES = 1 << 25
 
 _HASH = 1  # the place of the column "hash" in the schema
 _KEY = b"memscan"  # of the JSON object in the file's metadata
@@ -108,6 +110,8 @@ def write_part(path: str, batches: Iterable[Rows], header: Header) -> Part:
     pq = pyarrow_modules.libraries().pq
     columns = schema(header.encoder)
     plain = set(hash_columns(header.encoder))
+    leaves = [_leaf(field) for field in columns]
+    group_rows = rows_of_group(header.encoder)
     rows = failures = 0
     with writing.replacing(path) as sink:
         writer = pq.ParquetWriter(
@@ -115,19 +119,29 @@ def write_part(path: str, batches: Iterable[Rows], header: Header) -> Part:
             columns.with_metadata({_KEY: identity.dumps(header.to_json()).encode("ascii")}),
             version="2.6",
             data_page_version="1.0",
-            compression={name: "NONE" if name in plain else "ZSTD" for name in columns.names},
+            compression={
+                leaf: "NONE" if name in plain else "ZSTD"
+                for leaf, name in zip(leaves, columns.names)
+            },
             use_dictionary=["quality", "width", "height", "error", "stage"],
             write_statistics=list(_COUNTED),
         )
         try:
             for group in _groups(batches, header.encoder, columns):
-                writer.write_table(group, GROUP_ROWS)
+                writer.write_table(group, group_rows)
                 sink.check()
                 rows += group.num_rows
                 failures += group["hash"].null_count
         finally:
             writer.close()
     return Part(os.path.basename(path), header.shard, rows, failures, sink.size, sink.sha256)
+
+
+def rows_of_group(encoder: Encoder) -> int:
+    """The most rows of a row group, which memory holds at once."""
+    if not encoder.dimensions:
+        return GROUP_ROWS
+    return max(1, min(GROUP_ROWS, GROUP_BYTES // _row_bytes(encoder)))
 
 
 def open_part(path: str) -> OpenPart:
@@ -177,6 +191,7 @@ def is_done(path: str, shard: Shard, encoder: Encoder) -> bool:
 def _check_counts(part: OpenPart) -> None:
     """Refuse counts that the file cannot hold, before memory is set aside for them."""
     hashed = 0
+    encoder = part.header.encoder
     for group in range(part.footer.num_row_groups):
         rows = part.footer.row_group(group).num_rows
         statistics = part.footer.row_group(group).column(_HASH).statistics
@@ -184,28 +199,41 @@ def _check_counts(part: OpenPart) -> None:
             raise InputError(
                 f"{shown(part.path)}: it does not say how many of its rows have a hash"
             )
-        if not 0 <= statistics.null_count <= rows <= GROUP_ROWS:
+        if not 0 <= statistics.null_count <= rows <= rows_of_group(encoder):
             raise InputError(
                 f"{shown(part.path)}: it claims row groups that memscan does not write"
             )
         hashed += rows - statistics.null_count
-    if hashed * 8 * len(hash_columns(part.header.encoder)) > part.size:
+    if hashed * _row_bytes(encoder) > part.size:
         raise InputError(f"{shown(part.path)}: it claims more hashes than it has room for")
+
+
+def _row_bytes(encoder: Encoder) -> int:
+    """The least bytes of a row that has a hash, since hashes are not compressed."""
+    each = 8 + 4 * encoder.dimensions if encoder.dimensions else 8 * encoder.words
+    return each * (1 + len(encoder.views))
+
+
+def _leaf(field: pa.Field) -> str:
+    """The name of a column as Parquet knows it."""
+    is_list = pyarrow_modules.libraries().pa.types.is_fixed_size_list(field.type)
+    return f"{field.name}.list.element" if is_list else str(field.name)
 
 
 def _groups(batches: Iterable[Rows], encoder: Encoder, columns: pa.Schema) -> Iterator[pa.Table]:
     """The rows in sorted groups of equal size, the last one smaller."""
     concat = pyarrow_modules.libraries().pa.concat_tables
+    most = rows_of_group(encoder)
     waiting: list[pa.Table] = []
     count = 0
     for batch in batches:
         waiting.append(as_table(batch, encoder, columns))
         count += waiting[-1].num_rows
-        while count >= GROUP_ROWS:
+        while count >= most:
             together = concat(waiting)
-            yield _in_order(together.slice(0, GROUP_ROWS))
-            waiting = [together.slice(GROUP_ROWS)]
-            count -= GROUP_ROWS
+            yield _in_order(together.slice(0, most))
+            waiting = [together.slice(most)]
+            count -= most
     if count:
         yield _in_order(concat(waiting))
 

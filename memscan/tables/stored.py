@@ -11,6 +11,7 @@ from typing import Iterable, Iterator, Mapping, NamedTuple, Sequence
 import numpy as np
 import numpy.typing as npt
 
+from memscan import vectors
 from memscan.errors import InputError
 from memscan.records import Failure, Stage
 from memscan.sources.stores import shown
@@ -20,7 +21,7 @@ from memscan.tables import order as order_file
 from memscan.tables.identity import Encoder
 from memscan.tables.manifest import FailedShard, Manifest, Versions
 from memscan.tables.part import OpenPart, header_of, open_part
-from memscan.tables.rows import column_names, names_of, view_column
+from memscan.tables.rows import columns_of, fill, names_of
 from memscan.tables.runs import Order, Run, StoredPaths, clusters, order_of, runs_of
 
 Hashes = npt.NDArray[np.uint64]
@@ -30,7 +31,8 @@ class Block(NamedTuple):
     """The images of one row group, in bytewise order of their names.
 
     ``start`` is the position of the first in :attr:`StoredTable.paths`; ``hashes`` (uint64) has
-    shape (n,), or (n, words) for hashes of several words, ``low_information`` (bool) shape (n,).
+    shape (n,), or (n, words) for hashes of several words and embeddings, ``low_information`` (bool)
+    shape (n,).
     """
 
     start: int
@@ -143,7 +145,7 @@ class StoredTable:
             if here != asked:
                 raise InputError(
                     f"{shown(self.path)}: its {what} is {here}, but this scan's is {asked}, "
-                    "and their hashes cannot be compared"
+                    "and the two cannot be compared"
                 )
         missing = [name for name in views if name not in self.encoder.views]
         if missing:
@@ -155,9 +157,10 @@ class StoredTable:
         for library, version in (libraries or {}).items():
             others = [v for v in self.libraries.get(library, ()) if v != version]
             if others:
+                change = "a little" if self.encoder.dimensions else "by a bit or two"
                 warnings.append(
                     f"{shown(self.path)}: made with {library} {' and '.join(others)}, this is "
-                    f"{library} {version}; distances can differ by a bit or two"
+                    f"{library} {version}; distances can differ {change}"
                 )
         return warnings
 
@@ -169,15 +172,14 @@ class StoredTable:
         and views (N, V, words). Raises InputError.
         """
         count, words = len(self), self.encoder.words
-        columns = [column_names(view_column(name), words) for name in ("full", *views)]
-        every = np.empty((len(columns), count, words), np.uint64)
+        every = np.empty((1 + len(views), count, words), np.uint64)
         low_information = np.empty(count, np.bool_)
         starts = list(itertools.accumulate((run.hashed for run in self.runs), initial=0))
 
         def fill(some: Iterable[tuple[int, Run]]) -> None:
             for start, run in some:
                 rows = slice(start, start + run.hashed)
-                every[:, rows], low_information[rows] = _hashed(run, columns)
+                low_information[rows] = read_run(run, ("full", *views), every[:, rows])
 
         items = list(zip(starts, self.runs))
         readers = places.readers(self.path)
@@ -201,14 +203,14 @@ class StoredTable:
         Only the row groups that hold them are read. Raises InputError.
         """
         words = self.encoder.words
-        columns = [column_names(view_column(name), words) for name in ("full", *views)]
-        every = np.empty((len(columns), len(positions), words), np.uint64)
+        every = np.empty((1 + len(views), len(positions), words), np.uint64)
         low_information = np.empty(len(positions), np.bool_)
         start = done = 0
         for run in self.runs:
             last = done + np.searchsorted(positions[done:], start + run.hashed)
             if last > done:
-                hashes, flags = _hashed(run, columns)
+                hashes = np.empty((len(every), run.hashed, words), np.uint64)
+                flags = read_run(run, ("full", *views), hashes)
                 chosen = positions[done:last] - start
                 every[:, done:last], low_information[done:last] = hashes[:, chosen], flags[chosen]
             start, done = start + run.hashed, int(last)
@@ -230,12 +232,11 @@ class StoredTable:
         Blocks may interleave. To take the first of equal distances, as over :meth:`load`, take the
         lowest positions of each block and compare the names of what is left. Raises InputError.
         """
-        columns = [column_names(view_column(view), self.encoder.words)]
-        start = 0
+        start, words = 0, self.encoder.words
         for run in self.runs:
-            hashes, low_information = _hashed(run, columns)
-            one_word = hashes[0, :, 0] if self.encoder.words == 1 else hashes[0]
-            yield Block(start, one_word, low_information)
+            hashes = np.empty((1, run.hashed, words), np.uint64)
+            low_information = read_run(run, (view,), hashes)
+            yield Block(start, hashes[0, :, 0] if words == 1 else hashes[0], low_information)
             start += run.hashed
 
     @property
@@ -275,18 +276,30 @@ def _open_parts(directory: str, names: Sequence[str]) -> list[OpenPart]:
         return list(pool.map(open_part, (places.join(directory, name) for name in names)))
 
 
-def _hashed(run: Run, columns: Sequence[Sequence[str]]) -> tuple[Hashes, npt.NDArray[np.bool_]]:
-    """The hashes of one run by view, of shape (V, n, words), and what has low information."""
-    flat = [name for words in columns for name in words]
-    table = run.read([*flat, "low_information"])
+def read_run(run: Run, views: Sequence[str], hashes: Hashes) -> npt.NDArray[np.bool_]:
+    """Read the hashes of one run in some views into an array of shape (V, n, words).
+
+    Gives what has low information, of shape (n,). Raises InputError for rows that are not what the
+    footer says, and for embeddings whose product is no cosine.
+    """
+    encoder = run.part.header.encoder
+    columns = [name for view in views for name in columns_of(encoder, view)]
+    table = run.read([*columns, "low_information"])
     with arrow.reading(run.part.path):
         if run.failures:
-            table = table.filter(table[flat[0]].is_valid())
+            table = table.filter(table[columns[0]].is_valid())
         if table.num_rows != run.hashed or any(c.null_count for c in table.columns):
             raise InputError(f"{shown(run.part.path)}: its rows are not what its footer says")
-        hashes = np.stack([table[name].to_numpy() for name in flat])
-        shape = (len(columns), len(columns[0]), run.hashed)
-        return hashes.reshape(shape).swapaxes(1, 2), table["low_information"].to_numpy()
+        fill(hashes, table, encoder, views)
+        if encoder.dimensions and not all(
+            vectors.have_cosines(vectors.unpack(words, encoder.dimensions)).all()
+            for words in hashes
+        ):
+            raise InputError(
+                f"{shown(run.part.path)}: its embeddings have no cosines (their length is not 1)"
+            )
+        flags: npt.NDArray[np.bool_] = table["low_information"].to_numpy()
+        return flags
 
 
 def _lost(run: Run) -> Iterator[Failure]:

@@ -17,6 +17,7 @@ from memscan.indexing import making
 from memscan.tables.checking import verify
 from memscan.tables.stored import StoredTable
 from tests.cli.running import MEMSCAN, environment, run
+from tests.detectors.networks import write_onnx
 from tests.indexing import tasks
 from tests.indexing.collections import ROOTS, files, mixture, tars
 from tests.processes import is_running, wait_until
@@ -117,3 +118,17 @@ def _kill_one(table: Path) -> bool:
         os.kill(process, signal.SIGKILL)
         return True
     return False
+
+
+def test_a_cluster_makes_the_same_embeddings(here: Path, nodes: Nodes) -> None:
+    pytest.importorskip("onnxruntime", reason="onnxruntime is not installed")
+    weights = write_onnx(here / "tiny.onnx")
+    mixture(here)
+    options = ["--recursive", "--detector", "encoder", "--weights", weights, "--output"]
+    here_done = run([*MEMSCAN, "index", *ROOTS, *options, "local"])
+    done = run(
+        [*MEMSCAN, "index", *ROOTS, *options, "ray", "--engine", "ray", "--address", nodes.address]
+    )
+    assert (here_done.returncode, here_done.stderr) == (done.returncode, done.stderr) == (0, "")
+    assert files(here / "ray") == files(here / "local")
+    assert verify("ray") == []
