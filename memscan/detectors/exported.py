@@ -28,7 +28,7 @@ _TOLERANCE = 1e-2  # of an embedding of length 1: far more than rounding, on a G
 
 _EXPORT = (
     "a network is needed, not its numbers alone; export it in a place where you trust it: "
-    "torch.onnx.export(network, images, 'model.onnx')"
+    "torch.onnx.export(network, (images,), 'model.onnx', external_data=False)"
 )
 
 

@@ -66,7 +66,8 @@ def require_own_tensors(path: str, content: bytes) -> None:
     if external:
         raise InputError(
             f"{path}: keeps tensors in other files (external data), which are not read; make it "
-            "one file: onnx.save(onnx.load(FILE), 'model.onnx')"
+            "one file: torch.onnx.export(..., external_data=False), or "
+            "onnx.save(onnx.load(FILE), 'model.onnx')"
         )
 
 
