@@ -22,7 +22,7 @@ from memscan.detectors.networks import Network, Outputs
 from memscan.detectors.protocol import Embeddings, Pixels, Scores
 from memscan.errors import InputError
 
-_AT_ONCE = 64  # images in a batch: more needs memory and saves no time
+_AT_ONCE = 32  # images in a batch: more needs memory and saves no time on a CPU
 _LEAST_LENGTH = 1e-12
 _TOLERANCE = 1e-2  # of an embedding of length 1: far more than rounding, on a GPU too
 
