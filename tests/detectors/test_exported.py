@@ -233,6 +233,18 @@ class TestRefusals:
             refused("neither an ONNX file nor", write_card(path))
         refused("cannot be read", write_card(tmp_path / "missing.onnx"))
 
+    def test_of_files_that_are_too_large(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        weights = write_onnx(tmp_path / "tiny.onnx")
+        size = Path(weights).stat().st_size
+        for module in ("onnx_files", "weights"):
+            with monkeypatch.context() as patch:
+                patch.setattr(f"memscan.detectors.{module}.MOST_BYTES", size)
+                assert open_detector(weights)
+                patch.setattr(f"memscan.detectors.{module}.MOST_BYTES", size - 1)
+                refused("too large", weights)
+
     def test_of_files_that_were_cut_off(self, tmp_path: Path) -> None:
         whole = onnx_model().SerializeToString()
         path = tmp_path / "model.onnx"
