@@ -35,6 +35,8 @@ class OnnxNetwork:
         providers = _providers(onnxruntime.get_available_providers(), device)
         options = onnxruntime.SessionOptions()
         options.log_severity_level = _SILENT
+        # Threads that wait for work by spinning take the cores from those that decode images.
+        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         try:
             self._session = onnxruntime.InferenceSession(content, options, providers=providers)
         except Exception as error:  # the runtime's own have no class in common
