@@ -86,7 +86,7 @@ class Augmentation:
     to 95.
     """
 
-    rotation: float = number(20, 0, 180)
+    rotation: float = number(30, 0, 180)
     rotation_share: float = number(0.5, 0, 1)
     flip_share: float = number(0.5, 0, 1)
     blur: float = number(1.5, 0, 20)
