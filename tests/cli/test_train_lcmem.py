@@ -11,6 +11,8 @@ from tests.drawing import needs_posix
 
 needs_diffusers()
 
+pytest.importorskip("matplotlib", reason="matplotlib is not installed (extra report)")
+
 from memscan.cli import memscan  # noqa: E402
 from memscan.cli.process import run_command  # noqa: E402
 
@@ -59,10 +61,11 @@ def test_from_images_to_a_detector(
 
     words = (
         f"{train} --stage image --init one.safetensors --autoencoder ae --output two.safetensors "
-        "--config two.json"
+        "--config two.json --plot curves.svg"
     )
     assert run_command(memscan, words.split()) == 0
     assert "validation: loss" in capfd.readouterr().out
+    assert b"<svg" in (tmp_path / "curves.svg").read_bytes()
     from memscan.detectors import cards
 
     assert cards.read("two.safetensors").training["recipe"]["augmentation"]["rotation"] == 10
@@ -123,6 +126,19 @@ def test_a_directory_that_cannot_be_made_is_an_unwritable_output(
     words = ["latents", "--images", str(tmp_path / "images"), "--autoencoder", folder]
     assert run_command(memscan, [*words, "--output", output]) == 70
     assert said == [f"Error: {output}: cannot be made: Not a directory"]
+
+
+def test_a_printed_configuration_can_be_read_again(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    for stage in ("latent", "image"):
+        words = ["train", "lcmem", "--stage", stage, "--print-config"]
+        assert run_command(memscan, words) == 0
+        printed = capfd.readouterr().out
+        (tmp_path / "config.json").write_text(printed, encoding="utf-8")
+        assert run_command(memscan, [*words, "--config", str(tmp_path / "config.json")]) == 0
+        assert capfd.readouterr().out == printed
+        assert json.loads(printed)["objective"] == {"entropy": 0.8, "temperature": 0.07}
 
 
 def test_the_help_loads_no_torch() -> None:
