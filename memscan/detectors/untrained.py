@@ -35,7 +35,7 @@ class Untrained:
             name=f"{SIZE} with random weights",
             input=Input(_SIDE, _SIDE, standardised=True),
             dimensions=network.widths[-1],
-            cuts=Cuts(0.999, 0.99),
+            cuts=Cuts(0.9, 0.8),
         )
         self.fingerprint = f"untrained-{SIZE}-{SEED}"
 

@@ -17,7 +17,7 @@ from memscan.detectors.cards import KINDS
 from memscan.encoders import Encoder
 from memscan.errors import InputError
 from memscan.evaluation import networks
-from memscan.evaluation.networks import Weights
+from memscan.evaluation.networks import NO_WEIGHTS, Weights
 from memscan.evaluation.pixels.detector import PixelDetector
 from memscan.evaluation.pixels.features import FeatureSimilarity
 from memscan.evaluation.pixels.measures import (
@@ -155,9 +155,9 @@ _HASHES = {
 KNOWN: dict[str, Callable[[], Detector]] = {
     **_HASHES,
     "mse": _pixels("mse", "mean squared error", MeanSquaredError(), 0.01),
-    "ncc": _pixels("ncc", "normalised cross-correlation", NormalisedCrossCorrelation(), 0.1),
+    "ncc": _pixels("ncc", "normalised cross-correlation", NormalisedCrossCorrelation(), 0.2),
     "ssim": _pixels("ssim", "SSIM", StructuralSimilarity(), 0.15, True),
-    "fsim": _pixels("fsim", "FSIM", FeatureSimilarity(), 0.1),
+    "fsim": _pixels("fsim", "FSIM", FeatureSimilarity(), 0.2),
 }
 """What makes each detector, by the name that ``--detectors`` takes.
 
@@ -166,7 +166,7 @@ Nobody published thresholds for the measures of pixels but SSIM; those here let 
 """
 
 
-def choose(names: Sequence[str], weights: Weights = Weights()) -> list[Detector]:
+def choose(names: Sequence[str], weights: Weights = NO_WEIGHTS) -> list[Detector]:
     """The detectors of these names, in their order, then those of weights that no name is of.
 
     Raises InputError.

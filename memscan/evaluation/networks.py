@@ -57,6 +57,9 @@ class Weights:
         return Learned(name, network, origin(network.card))
 
 
+NO_WEIGHTS = Weights()
+
+
 class Learned:
     """A network; implements :class:`memscan.evaluation.detectors.Detector`.
 

@@ -11,10 +11,10 @@ from PIL import Image
 
 from memscan.errors import InputError
 from memscan.evaluation import benchmark, detectors, gallery
-from memscan.evaluation.benchmark import Request
 from memscan.evaluation.describing import MOST_PIXELS, open_rgb
 from memscan.evaluation.edits import EDITS, key
 from memscan.evaluation.pairs import halve
+from memscan.evaluation.request import Request
 from memscan.protocols import Origin
 from memscan.reports.evaluation import render
 from memscan.scorecard import Basis, Scorecard

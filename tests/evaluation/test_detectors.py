@@ -63,7 +63,8 @@ def test_measures_of_pixels_compare_thumbnails(name: str) -> None:
     images = [picture(seed, (90 + seed, 60)) for seed in range(4)]
     sources, targets = detector.describe_sources(images), detector.describe_targets(images[:2])
     found = detector.distances(targets, sources)
-    assert (found.dtype, found.shape) == (np.float32, (2, 4))
+    assert found.dtype == np.float32
+    assert found.shape == (2, 4)
     assert found.argmin(axis=1).tolist() == [0, 1]
     assert found[[0, 1], [0, 1]] == pytest.approx(0, abs=1e-6)
     one_by_one = detector.paired(targets, sources[[3, 1]])

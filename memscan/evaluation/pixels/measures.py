@@ -39,8 +39,9 @@ class MeanSquaredError:
 
     def similarities(self, one: Features, other: Features) -> Images:
         """From 0 to 1."""
-        squares: Images = (one[0] - other[0]) ** 2
-        return 1 - squares.mean(axis=(1, 2))
+        squares = (one[0] - other[0]) ** 2
+        similar: Images = 1 - squares.mean(axis=(1, 2))
+        return similar
 
 
 class NormalisedCrossCorrelation:
@@ -55,5 +56,5 @@ class NormalisedCrossCorrelation:
 
     def similarities(self, one: Features, other: Features) -> Images:
         """From -1 to 1."""
-        products: Images = one[0] * other[0]
-        return products.sum(axis=(1, 2))
+        correlation: Images = (one[0] * other[0]).sum(axis=(1, 2))
+        return correlation

@@ -42,8 +42,8 @@ class StructuralSimilarity:
         c1, c2 = (_K1 * span) ** 2, (_K2 * span) ** 2
         over = (2 * products + c1) * (2 * covariance + c2)
         under = (mean_x**2 + mean_y**2 + c1) * (variance_x + variance_y + c2)
-        ratio: Images = over / under
-        return ratio.mean(axis=(1, 2))
+        mean: Images = (over / under).mean(axis=(1, 2))
+        return mean
 
 
 def windows(images: Images) -> Images:
