@@ -101,11 +101,10 @@ def command(
     --pairs and --identities take images that are labelled already, with paths relative to the
     list, and edit nothing.
 
-    --protocol robustness compares each image of --images with itself and with another one under
-    six edits at four strengths; classes sorts pairs by how alike they are, aligned and misaligned;
-    reidentification takes --identities, or cuts each of --images into overlapping parts. All
-    detectors are in one table, with thresholds from one half of the images and numbers from the
-    other.
+    --protocol robustness compares each image with itself and with another one under six edits at
+    four strengths; classes sorts pairs by how alike they are, aligned and misaligned;
+    reidentification tells images of one identity from others, or overlapping parts of images where
+    there are no identities. All detectors are in one table.
     """
     if list_edits:
         write_stdout(_edits())
@@ -113,8 +112,8 @@ def command(
     given = [bool(images), pairs is not None, identities is not None]
     if sum(given) != 1:
         raise InputError("give one of --images, --pairs and --identities")
-    if protocol is not None:
-        _check_protocol(protocol, pairs, identities, edits)
+    if protocol is not None and (pairs is not None or edits):
+        raise InputError("--pairs and --edits are not for a protocol, which makes its own")
     outputs.check_writable(output_paths, SUFFIXES)
     formats = {outputs.format_of(path, SUFFIXES) for path in output_paths} | {stdout_format}
     for format in formats:
@@ -168,33 +167,26 @@ class _Rendered(NamedTuple):
     failures: int
 
 
-def _check_protocol(protocol: str, pairs: str | None, identities: str | None, edits: str) -> None:
-    """Raise InputError for options that the protocol has no use for."""
-    if edits:
-        raise InputError("--edits is not for a protocol, which has edits of its own")
-    if pairs is not None or (identities is not None and protocol != "reidentification"):
-        also = " or --identities" if protocol == "reidentification" else ""
-        raise InputError(f"--protocol {protocol} takes --images{also}")
-
-
 def _by_protocol(
     protocol: str,
     request: Request,
-    images: tuple[str, ...],
+    paths: tuple[str, ...],
     identities: str | None,
     limit: int | None,
     selection: Selection,
 ) -> Comparison:
     from memscan.evaluation.protocols import reidentification, robustness, three_classes
+    from memscan.evaluation.protocols.images import Images
 
-    if identities is not None:
-        return reidentification.evaluate_listed(identities, request)
     evaluate = {
-        "reidentification": reidentification.evaluate_windows,
+        "reidentification": reidentification.evaluate_reidentification,
         "robustness": robustness.evaluate_robustness,
         "classes": three_classes.evaluate_classes,
     }[protocol]
-    return evaluate(images, request, selection=selection, limit=limit)
+    if identities is not None:
+        return evaluate(Images.listed(identities), request)
+    found = Images.found(paths, request.seed, selection=selection, limit=limit)
+    return evaluate(found, request)
 
 
 def _tables(made: Comparison, format: str, formats: set[str], verbose: bool) -> _Rendered:

@@ -8,34 +8,27 @@ protocol they make the same one twice, and unrelated pairs are always with an id
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Iterable, Sequence
+from typing import Sequence
 
 import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
 from memscan.errors import InputError
-from memscan.evaluation import pairs as lists
-from memscan.evaluation.describing import Described
 from memscan.evaluation.detectors import Detector
 from memscan.evaluation.edits import AS_IS, Edit
 from memscan.evaluation.protocols import columns, statistics, tables
+from memscan.evaluation.protocols.images import Images, Integers
 from memscan.evaluation.protocols.statistics import Pairs
-from memscan.evaluation.protocols.tables import Halves, Layout, Measured
-from memscan.evaluation.request import DEFAULT, DIRECTLY, Request, list_some
+from memscan.evaluation.protocols.tables import Layout, Measured
+from memscan.evaluation.request import DEFAULT, Request
 from memscan.protocols import Column, Comparison, Part, ProtocolName
-from memscan.records import Failure
-from memscan.report import Source
-from memscan.sources.directories import Selection
-from memscan.sources.given import AnyPath, as_paths
 
 ALL = "all"
 RECALL = 0.99
 
 WINDOW = 0.7
 """Of width and of height: the part of a photograph that stands for a photograph of its own."""
-
-Integers = npt.NDArray[np.int64]
 
 _COLUMNS = (
     columns.AUC,
@@ -74,6 +67,14 @@ WINDOWS = (
 """Overlapping parts of a photograph, each beside the next, where no identities are known."""
 
 
+_CUT = "overlapping parts of photographs, each photograph an identity"
+_CUT_NOTE = (
+    f"No identity has two photographs here: each photograph is cut into {len(WINDOWS)} overlapping "
+    f"parts of {WINDOW:.0%} of its width and height, which stand for photographs of one identity. "
+    "Real ones differ more."
+)
+
+
 @dataclass(frozen=True)
 class _Items:
     """The images that pairs are made of: row and form of each, and its identity; (n,) each."""
@@ -82,164 +83,99 @@ class _Items:
     forms: Integers
     identities: Integers
 
-
-def evaluate_listed(path: AnyPath, request: Request = DEFAULT) -> Comparison:
-    """Re-identification by a list of images with identities, as evaluate_identities reads it."""
-    detectors, (given,) = request.chosen(), as_paths(path)
-    listed = lists.read_identities(given)
-    used = [image for image in listed if image.half != "ignored"]
-    described = request.describe([image.path for image in used], detectors, (AS_IS,))
-    by_path = {image.path: image for image in used}
-    kept = [by_path[name] for name in described.paths]
-    if not kept:
-        raise InputError(f"{given}: none of its images can be read")
-    _, identities = np.unique([image.identity for image in kept], return_inverse=True)
-    if any(image.half is None for image in kept):
-        halves = Halves.drawn(identities, request.seed)
-    else:
-        halves = Halves.split(np.array([image.half == "calibration" for image in kept], np.bool_))
-        shared = np.intersect1d(identities[halves.calibration], identities[halves.reported])
-        if len(shared):
-            name = next(i.identity for i, own in zip(kept, identities) if own == shared[0])
-            raise InputError(f"{given}: the identity {name} is in both halves")
-    rows = np.arange(len(kept))
-    return _comparison(
-        request,
-        detectors,
-        described,
-        _Items(rows, np.zeros_like(rows), identities),
-        halves,
-        "images with the identities of a list",
-        (),
-        sources=(Source(given, len(listed)),),
-        ignored=len(listed) - len(used),
-        failures=described.failures,
-    )
+    @classmethod
+    def of(cls, identities: Integers, forms: int) -> _Items:
+        """Each image in all its forms."""
+        count = len(identities)
+        return cls(
+            np.repeat(np.arange(count), forms),
+            np.tile(np.arange(forms), count),
+            np.repeat(identities, forms),
+        )
 
 
-def evaluate_windows(
-    images: AnyPath | Iterable[AnyPath],
-    request: Request = DEFAULT,
-    *,
-    selection: Selection = DIRECTLY,
-    limit: int | None = None,
-) -> Comparison:
-    """Re-identification where no identities are known: overlapping parts of one photograph."""
+@dataclass(frozen=True)
+class _Drawn:
+    """Pairs of items, and whether they are of one identity; (P,) each."""
+
+    targets: Integers
+    sources: Integers
+    right: npt.NDArray[np.bool_]
+
+
+def evaluate_reidentification(images: Images, request: Request = DEFAULT) -> Comparison:
+    """Tell images of one identity from those of others.
+
+    Where no identity has two images, overlapping parts stand for them. Raises InputError unless
+    each half has two identities, and one of them has two images that can be read.
+    """
     detectors = request.chosen()
-    listed = list_some(images, selection, limit, request.seed)
-    described = request.describe(listed.paths, detectors, WINDOWS, WINDOWS)
-    listed.require_four(described)
-    count = len(described.paths)
-    rows = np.repeat(np.arange(count), len(WINDOWS))
-    return _comparison(
-        request,
-        detectors,
-        described,
-        _Items(rows, np.tile(np.arange(len(WINDOWS)), count), rows),
-        Halves.drawn(np.arange(count), request.seed),
-        "overlapping parts of photographs, each photograph an identity",
-        (
-            f"There are no photographs of one thing here: each photograph is cut into "
-            f"{len(WINDOWS)} overlapping parts of {WINDOW:.0%} of its width and height, which "
-            "stand for photographs of one identity. Real ones differ more.",
-        ),
-        sources=listed.sources,
-        ignored=listed.left_out,
-        failures=listed.unlisted + described.failures,
-    )
-
-
-def _comparison(
-    request: Request,
-    detectors: Sequence[Detector],
-    described: Described,
-    items: _Items,
-    halves: Halves,
-    images: str,
-    notes: tuple[str, ...],
-    *,
-    sources: tuple[Source, ...],
-    ignored: int,
-    failures: tuple[Failure, ...],
-) -> Comparison:
+    forms = (AS_IS,) if images.are_several else WINDOWS
+    gathered = images.gather(request, detectors, forms, forms)
+    items = _Items.of(gathered.identities, len(forms))
     drawn = []
-    for half, rows in enumerate((halves.calibration, halves.reported)):
+    for half, (name, rows) in enumerate(zip(("calibration", "reported"), gathered.halves)):
         chosen = np.flatnonzero(np.isin(items.rows, rows))
-        drawn.append(_draw(chosen, items.identities[chosen], [request.seed, 0x2E1D, half]))
-    (fit_left, fit_right, fit_labels), (left, right, labels) = drawn
-    for name, own in (("calibration", fit_labels), ("reported", labels)):
-        if not own.any() or own.all():
-            raise InputError(
-                f"the {name} half needs two identities, and one with two images that can be read"
-            )
-    _, groups = np.unique(items.identities[right], return_inverse=True)
+        pairs = _draw(chosen, items.identities[chosen], [request.seed, 0x2E1D, half])
+        if not len(pairs.right):
+            raise InputError(f"the {name} half needs an identity with two images that can be read")
+        drawn.append(pairs)
+    fitting, reporting = drawn
+    _, groups = np.unique(items.identities[reporting.sources], return_inverse=True)
     weights = tables.samples(int(groups.max()) + 1, request.seed)
+    described = gathered.described
     measured = []
     for number, detector in enumerate(detectors):
 
-        def distances(
-            ones: Integers, others: Integers, number: int = number, detector: Detector = detector
-        ) -> npt.NDArray[np.float32]:
-            return detector.paired(
-                described.targets[number][items.rows[ones], items.forms[ones]],
-                described.sources[number][items.rows[others], items.forms[others]],
+        def measure(
+            pairs: _Drawn, groups: Integers, number: int = number, detector: Detector = detector
+        ) -> Pairs:
+            found = detector.paired(
+                described.targets[number][items.rows[pairs.targets], items.forms[pairs.targets]],
+                described.sources[number][items.rows[pairs.sources], items.forms[pairs.sources]],
             )
+            return Pairs(found, pairs.right, groups)
 
-        fitted_on = Pairs(
-            distances(fit_left, fit_right), fit_labels, np.zeros(len(fit_labels), np.int64)
-        )
-        reported = Pairs(distances(left, right), labels, groups)
+        fitted_on = measure(fitting, np.zeros(len(fitting.right), np.int64))
+        reported = measure(reporting, groups)
         best = statistics.fit_best_f1(fitted_on)
         recalled = statistics.fit_recall(fitted_on, RECALL)
         at_recall = statistics.rates(reported, recalled, weights)
         figures = columns.at_best_f1(reported, best, weights)
         figures["fpr_99"], figures["recall_99"] = at_recall.false_positives, at_recall.recall
         measured.append(Measured({"best F1": best, f"recall {RECALL:g}": recalled}, {ALL: figures}))
-    counts = {"right": int(labels.sum()), "unrelated": int((~labels).sum())}
+    right = int(reporting.right.sum())
+    counts = {"right": right, "unrelated": len(reporting.right) - right}
     layout = Layout(
         ProtocolName.REIDENTIFICATION,
-        images,
+        "images with the identities of a list" if images.are_several else _CUT,
         columns.AUC.key,
         _COLUMNS,
         (Part(ALL, "", "all pairs", "pairs within an identity, and of two", counts),),
         (
-            *notes,
+            *(() if images.are_several else (_CUT_NOTE,)),
             "Each image makes a right pair with the next one of its identity, and an unrelated "
             "pair with an image of another identity of its half, drawn by the seed.",
             tables.NOT_PUBLISHED,
         ),
     )
-    return tables.compare(
-        request,
-        layout,
-        detectors,
-        measured,
-        halves,
-        sources=sources,
-        ignored=ignored,
-        failures=failures,
-    )
+    return tables.compare(request, layout, detectors, measured, gathered)
 
 
-def _draw(
-    items: Integers, identities: Integers, seed: Sequence[int]
-) -> tuple[Integers, Integers, npt.NDArray[np.bool_]]:
-    """The pairs among some images: left and right ones, and whether they are of one identity.
-
-    The left one is the next image of the right one's identity, or a stranger.
-    """
+def _draw(items: Integers, identities: Integers, seed: Sequence[int]) -> _Drawn:
+    """The pairs among some images: the next image of each one's identity, and a stranger."""
     random = np.random.default_rng(list(seed))
     order = np.argsort(identities, kind="stable")
     ends = np.flatnonzero(np.diff(identities[order])) + 1
     members = np.split(items[order], ends)
-    left, right, labels = [], [], []
+    targets, sources = [], []
     for number, own in enumerate(members):
-        if len(own) < 2 or len(members) < 2:
+        if len(own) < 2:
             continue
         for place in range(len(own) if len(own) > 2 else 1):
             step = int(random.integers(1, len(members)))
             stranger = members[(number + step) % len(members)]
-            left += [own[(place + 1) % len(own)], random.choice(stranger)]
-            right += [own[place], own[place]]
-            labels += [True, False]
-    return np.array(left, np.int64), np.array(right, np.int64), np.array(labels, np.bool_)
+            targets += [own[(place + 1) % len(own)], random.choice(stranger)]
+            sources += [own[place], own[place]]
+    right = np.arange(len(targets)) % 2 == 0
+    return _Drawn(np.array(targets, np.int64), np.array(sources, np.int64), right)

@@ -6,53 +6,41 @@ image. The published protocol of copies has no unrelated pairs, so its accuracy 
 
 from __future__ import annotations
 
-from typing import Iterable, Iterator
+from typing import Iterator, Sequence
 
 import numpy as np
-import numpy.typing as npt
 
 from memscan.evaluation.describing import Described
 from memscan.evaluation.detectors import Detector
 from memscan.evaluation.protocols import columns, statistics, tables
+from memscan.evaluation.protocols.images import Images, Integers
 from memscan.evaluation.protocols.statistics import Pairs
-from memscan.evaluation.protocols.tables import Halves, Layout, Measured
-from memscan.evaluation.request import DEFAULT, DIRECTLY, Request, list_some
+from memscan.evaluation.protocols.tables import Layout, Measured
+from memscan.evaluation.request import DEFAULT, Request
 from memscan.evaluation.robustness import GRID
 from memscan.protocols import Comparison, Part, ProtocolName
-from memscan.sources.directories import Selection
-from memscan.sources.given import AnyPath
 
 POOLED = "pooled"
 
-Integers = npt.NDArray[np.int64]
 
-
-def evaluate_robustness(
-    images: AnyPath | Iterable[AnyPath],
-    request: Request = DEFAULT,
-    *,
-    selection: Selection = DIRECTLY,
-    limit: int | None = None,
-) -> Comparison:
+def evaluate_robustness(images: Images, request: Request = DEFAULT) -> Comparison:
     """Compare each image with its versions under the grid, and with those of another image.
 
-    Raises InputError unless four images can be read.
+    Raises InputError unless each half has two images of two identities that can be read.
     """
     detectors = request.chosen()
-    listed = list_some(images, selection, limit, request.seed)
-    described = request.describe(listed.paths, detectors, GRID)
-    listed.require_four(described)
-    halves = Halves.drawn(np.arange(len(described.paths)), request.seed)
+    gathered = images.gather(request, detectors, GRID)
+    halves = gathered.halves
     others = [
-        _others(rows, request.seed, half)
-        for half, rows in enumerate((halves.calibration, halves.reported))
+        _others(gathered.identities[rows], [request.seed, 0x0714, half])
+        for half, rows in enumerate(halves)
     ]
     weights = tables.samples(len(halves.reported), request.seed)
     measured = []
     for number, detector in enumerate(detectors):
         fitted_on, reported = (
-            _pairs(detector, described, number, rows, strangers)
-            for rows, strangers in zip((halves.calibration, halves.reported), others)
+            _pairs(detector, gathered.described, number, rows, strangers)
+            for rows, strangers in zip(halves, others)
         )
         threshold = statistics.fit_best_f1(fitted_on)
         cells = {POOLED: reported, **dict(_cells(reported))}
@@ -74,25 +62,15 @@ def evaluate_robustness(
             tables.NOT_PUBLISHED,
         ),
     )
-    return tables.compare(
-        request,
-        layout,
-        detectors,
-        measured,
-        halves,
-        sources=listed.sources,
-        ignored=listed.left_out,
-        failures=listed.unlisted + described.failures,
-    )
+    return tables.compare(request, layout, detectors, measured, gathered)
 
 
-def _others(rows: Integers, seed: int, half: int) -> Integers:
-    """For each image and edit (n, E) another image of the same half."""
-    count = len(rows)
-    random = np.random.default_rng([seed, 0x0714, half])
-    steps = random.integers(1, count, (count, len(GRID)))
-    strangers: Integers = rows[(np.arange(count)[:, None] + steps) % count]
-    return strangers
+def _others(identities: Integers, seed: Sequence[int]) -> Integers:
+    """For each image of a half and each edit, the place of an image of another identity (n, E)."""
+    random = np.random.default_rng(list(seed))
+    every = np.arange(len(identities))
+    drawn = [random.choice(every[identities != own], len(GRID)) for own in identities]
+    return np.array(drawn, np.int64)
 
 
 def _pairs(
@@ -102,7 +80,7 @@ def _pairs(
     sources, targets = described.sources[number][rows, 0], described.targets[number]
     found = []
     for place in range(len(GRID)):
-        for edited in (rows, others[:, place]):
+        for edited in (rows, rows[others[:, place]]):
             found.append(detector.paired(targets[edited, place], sources))
     count = len(rows)
     return Pairs(

@@ -5,18 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Dict, Iterator, Mapping, Sequence
 
-import numpy as np
-import numpy.typing as npt
-
 from memscan import __version__, hashing
-from memscan.errors import InputError
-from memscan.evaluation import metrics, pairs
+from memscan.evaluation import metrics
 from memscan.evaluation.detectors import Detector
+from memscan.evaluation.protocols.images import Gathered
 from memscan.evaluation.protocols.statistics import Floats
 from memscan.evaluation.request import Request
 from memscan.protocols import Column, Comparison, Contest, Entry, Part, ProtocolName
-from memscan.records import Failure
-from memscan.report import Source
 
 Figures = Dict[str, Dict[str, Floats]]
 """By part and column: the number itself, and then its bootstrap samples, of shape (B,)."""
@@ -36,24 +31,6 @@ class Measured:
 
 
 @dataclass(frozen=True)
-class Halves:
-    """The rows of the images of either half; no photograph and no identity is in both."""
-
-    calibration: npt.NDArray[np.int64]
-    reported: npt.NDArray[np.int64]
-
-    @classmethod
-    def drawn(cls, groups: npt.NDArray[np.int64], seed: int) -> Halves:
-        """About half of the images each, whole groups at a time."""
-        return cls.split(pairs.halve(groups, seed))
-
-    @classmethod
-    def split(cls, calibrating: npt.NDArray[np.bool_]) -> Halves:
-        """By a flag for each image."""
-        return cls(np.flatnonzero(calibrating), np.flatnonzero(~calibrating))
-
-
-@dataclass(frozen=True)
 class Layout:
     """What a protocol measures, whatever the detectors."""
 
@@ -70,11 +47,7 @@ def compare(
     layout: Layout,
     detectors: Sequence[Detector],
     measured: Sequence[Measured],
-    halves: Halves,
-    *,
-    sources: tuple[Source, ...],
-    ignored: int,
-    failures: tuple[Failure, ...],
+    gathered: Gathered,
 ) -> Comparison:
     """The table of all detectors."""
     entries = [
@@ -97,32 +70,23 @@ def compare(
         images=layout.images,
         seed=request.seed,
         resamples=metrics.RESAMPLES,
-        sources=sources,
-        calibration=len(halves.calibration),
-        reported=len(halves.reported),
-        ignored=ignored,
+        sources=gathered.sources,
+        calibration=len(gathered.halves.calibration),
+        reported=len(gathered.halves.reported),
+        ignored=gathered.ignored,
         main=layout.main,
         columns=layout.columns,
         parts=layout.parts,
         entries=tuple(entries),
         contests=tuple(_contests(layout, detectors, measured)),
         notes=layout.notes,
-        failures=failures,
+        failures=gathered.failures,
     )
 
 
 def samples(groups: int, seed: int) -> Floats:
     """How often each group counts: once, then in bootstrap samples."""
     return metrics.weights(groups, seed)
-
-
-def require_halves(halves: Halves, least: int, what: str) -> None:
-    """Raise InputError unless each half has enough images to make pairs of."""
-    for name, rows in (("calibration", halves.calibration), ("reported", halves.reported)):
-        if len(rows) < least:
-            raise InputError(
-                f"the {name} half needs {least} {what} that can be read, here are {len(rows)}"
-            )
 
 
 def _contests(

@@ -7,7 +7,7 @@ published cuts, however the images are misaligned afterwards.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Iterable, Iterator
+from typing import Iterator
 
 import numpy as np
 import numpy.typing as npt
@@ -20,19 +20,17 @@ from memscan.evaluation import detectors as known_detectors
 from memscan.evaluation.describing import Described
 from memscan.evaluation.detectors import Detector
 from memscan.evaluation.protocols import alterations, statistics, tables
+from memscan.evaluation.protocols.images import Images, Integers
 from memscan.evaluation.protocols.statistics import Floats, ratio
-from memscan.evaluation.protocols.tables import Figures, Halves, Layout, Measured
-from memscan.evaluation.request import DEFAULT, DIRECTLY, Request, list_some
+from memscan.evaluation.protocols.tables import Figures, Layout, Measured
+from memscan.evaluation.request import DEFAULT, Request
 from memscan.protocols import Column, Comparison, Part, ProtocolName
-from memscan.sources.directories import Selection
-from memscan.sources.given import AnyPath
 
 ALIGNED, MISALIGNED = "aligned", "misaligned"
 
 UNRELATED = 2
 """Pairs with other photographs for each photograph."""
 
-Integers = npt.NDArray[np.int64]
 Distances = npt.NDArray[np.float32]
 
 _FITTED, _PUBLISHED = "Cuts fitted on the calibration half", "Published cuts, 0.60 and 0.85"
@@ -96,28 +94,20 @@ class _Pairs:
     groups: Integers
 
 
-def evaluate_classes(
-    images: AnyPath | Iterable[AnyPath],
-    request: Request = DEFAULT,
-    *,
-    selection: Selection = DIRECTLY,
-    limit: int | None = None,
-) -> Comparison:
+def evaluate_classes(images: Images, request: Request = DEFAULT) -> Comparison:
     """Sort pairs of images and their altered versions into three classes.
 
-    Raises InputError unless four images can be read, and unless each half has pairs of all classes.
+    Raises InputError unless each half has two images that can be read, and pairs of all classes.
     """
     detectors = request.chosen()
     judge = known_detectors.KNOWN["ssim"]()
-    listed = list_some(images, selection, limit, request.seed)
-    described = request.describe(
-        listed.paths,
+    gathered = images.gather(
+        request,
         [judge, *detectors],
         (*alterations.TARGETS, *alterations.STRESSED_TARGETS),
         (*alterations.SOURCES, *alterations.STRESSED_SOURCES),
     )
-    listed.require_four(described)
-    halves = Halves.drawn(np.arange(len(described.paths)), request.seed)
+    described, halves = gathered.described, gathered.halves
     fitted_on = _drawn(halves.calibration, request.seed, 0)
     reported = _drawn(halves.reported, request.seed, 1)
     truths = [1 - _distances(judge, described, 0, half, False) for half in (fitted_on, reported)]
@@ -152,16 +142,7 @@ def evaluate_classes(
         ),
         _NOTES,
     )
-    return tables.compare(
-        request,
-        layout,
-        detectors,
-        measured,
-        halves,
-        sources=listed.sources,
-        ignored=listed.left_out,
-        failures=listed.unlisted + described.failures,
-    )
+    return tables.compare(request, layout, detectors, measured, gathered)
 
 
 def _drawn(rows: Integers, seed: int, half: int) -> _Pairs:
