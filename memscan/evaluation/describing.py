@@ -103,7 +103,7 @@ def _describe(
     try:
         image = open_rgb(path, max_pixels)
     except ImageError as error:
-        return Failure(path, _stage(error), str(error))
+        return Failure(path, stage(error), str(error))
     lots = key(image, seed)
     sides = [
         (source_edits, [detector.describe_sources for detector in detectors]),
@@ -132,7 +132,8 @@ def _timed(
     return rows, time.thread_time() - start
 
 
-def _stage(error: ImageError) -> Stage:
+def stage(error: ImageError) -> Stage:
+    """Where an image was lost."""
     if isinstance(error, HashError):
         return Stage.HASH
     return Stage.DECODE if isinstance(error, DecodeError) else Stage.READ
