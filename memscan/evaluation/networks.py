@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import threading
 from dataclasses import dataclass
-from typing import Iterable, Sequence
+from typing import Iterable, Iterator, Mapping, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -23,6 +23,9 @@ Distances = npt.NDArray[np.float32]
 
 RANDOM = "random"
 """The name of the network without training."""
+
+_RECIPES = ("recipe", "configuration")  # parts of a card that say how, and not on what
+_MOST_FACTS, _LONGEST_FACT = 12, 200
 
 _AT_ONCE = 64  # images that a network gets at a time
 
@@ -114,7 +117,7 @@ def untrained(device: str) -> Learned:
 
 def origin(card: Card) -> Origin:
     """Where a network comes from, by what its card says of its training."""
-    known = _facts(card.training.items())
+    known = list(_facts(card.training))[:_MOST_FACTS]
     text = ", ".join(known) if known else "its card does not say what it was trained on"
     return Origin(text, is_model=True, estimates_ssim=card.kind == "deepssim")
 
@@ -128,11 +131,24 @@ def require_weights(name: str, named: Iterable[str]) -> None:
         raise InputError(f"{name}: needs its weights, as --weights FILE with a card beside it")
 
 
-def _facts(items: Iterable[tuple[str, object]]) -> list[str]:
-    """The plain facts of a card, as text of printable characters."""
-    facts = []
-    for key, value in items:
-        if isinstance(value, (str, int, float)) and not isinstance(value, bool):
-            line = f"{key} {value}"[:200]
-            facts.append("".join(c if c.isprintable() else "?" for c in line))
-    return facts[:20]
+def _facts(training: Mapping[str, object]) -> Iterator[str]:
+    """The plain facts of a card, as printable text; how a network was trained is left out."""
+    for key, value in training.items():
+        if isinstance(value, Mapping) and key not in _RECIPES:
+            inner = [f"{name} {_plain(one)}" for name, one in value.items() if _is_plain(one)]
+            if inner:
+                yield _printable(f"{key} ({', '.join(inner[:_MOST_FACTS])})")
+        elif _is_plain(value):
+            yield _printable(f"{key} {_plain(value)}")
+
+
+def _is_plain(value: object) -> bool:
+    return isinstance(value, (str, int, float)) and not isinstance(value, bool)
+
+
+def _plain(value: object) -> str:
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
+
+
+def _printable(line: str) -> str:
+    return "".join(one if one.isprintable() else "?" for one in line[:_LONGEST_FACT])

@@ -54,9 +54,21 @@ def test_weights_are_named_by_their_kind_with_a_number_where_there_are_several(
 
 
 def test_what_a_card_says_of_its_training_is_printable(tmp_path: Path) -> None:
-    path = write(tmp_path / "a.safetensors", data="x\x1b[31m\n", inner={"a": 1}, flag=True)
+    path = write(tmp_path / "a.safetensors", data="x\x1b[31m\n", flag=True)
     (detector,) = detectors.choose([], Weights([path]))
     assert detector.origin.training == "data x?[31m?"
+
+
+def test_what_a_card_says_of_its_training_is_about_what_and_not_how(tmp_path: Path) -> None:
+    path = write(
+        tmp_path / "a.safetensors",
+        images={"train": 400, "val": 40, "deeper": {"x": 1}},
+        recipe={"rate": 0.1},
+        empty={},
+        loss=0.123456,
+    )
+    (detector,) = detectors.choose([], Weights([path]))
+    assert detector.origin.training == "images (train 400, val 40), loss 0.1235"
 
 
 def test_what_cannot_be_opened_is_refused(tmp_path: Path) -> None:

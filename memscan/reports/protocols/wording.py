@@ -101,12 +101,12 @@ def _overall(
     if ahead:
         named = ", ".join(f"{c.baseline} by {_margin(c, -1)}" for c in ahead)
         number = f"{len(ahead)} of {len(contests)}"
-        yield f"{model} is beaten by {number} plain baselines ({where}): {named}."
+        yield f"{model} is behind {number} plain baselines ({where}): {named}."
     elif contests:
         closest = min(contests, key=lambda contest: contest.difference.value)
         yield (
-            f"{model} is beaten by none of {len(contests)} plain baselines ({where}); the closest "
-            f"is {closest.baseline}, behind by {_margin(closest, 1)}."
+            f"{model} is ahead of all {len(contests)} plain baselines ({where}); the closest is "
+            f"{closest.baseline}, by {_margin(closest, 1)}."
         )
 
 
@@ -120,8 +120,8 @@ def _by_cell(
     beaten = [titles[key] for key in titles if key in behind]
     if of_cells:
         yield (
-            f"{model}: a plain baseline is clearly ahead in {len(beaten)} of {len(grid)} edits "
-            f"({title}, interval beyond 0){_listed(beaten)}."
+            f"{model}: some plain baseline is clearly ahead (by {title}, with an interval beyond "
+            f"0) in {len(beaten)} of {len(grid)} edits{_listed(beaten)}."
         )
     for baseline in dict.fromkeys(c.baseline for c in of_cells if c.baseline.startswith(_VIEWS)):
         against = [contest for contest in of_cells if contest.baseline == baseline]
