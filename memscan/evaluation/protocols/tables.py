@@ -21,6 +21,11 @@ NOT_PUBLISHED = (
     "These numbers hold for these images, and say nothing about the published networks."
 )
 
+SEEN_IN_TRAINING = (
+    "Whether a model has seen these images in training is not known here: images that it was "
+    "trained on belong in the split train of a list, which is left out."
+)
+
 
 @dataclass(frozen=True)
 class Measured:
@@ -79,7 +84,7 @@ def compare(
         parts=layout.parts,
         entries=tuple(entries),
         contests=tuple(_contests(layout, detectors, measured)),
-        notes=layout.notes,
+        notes=layout.notes + (SEEN_IN_TRAINING,) * any(d.origin.is_model for d in detectors),
         failures=gathered.failures,
     )
 
