@@ -47,7 +47,7 @@ class Untrained:
         """Likewise."""
         with torch.inference_mode():
             last = self._network(torch.from_numpy(batch).to(self._device))[-1].mean(dim=(2, 3))
-            rows = functional.normalize(functional.layer_norm(last, last.shape[1:]))
+            rows = functional.normalize(last)
         return np.asarray(rows.cpu().numpy(), np.float32)
 
     def scores(self, targets: Embeddings, sources: Embeddings) -> Scores:
