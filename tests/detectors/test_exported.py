@@ -326,6 +326,10 @@ class TestRefusals:
                 write_card(path, input=card))  # fmt: skip
         refused(r"takes \(n, 1, 16, 16\), but", write_onnx(path, channels=1))
 
+    def test_of_networks_that_take_no_end_of_images(self, tmp_path: Path) -> None:
+        weights = write_onnx(tmp_path / "model.onnx", batch=1 << 40)
+        refused("takes 1099511627776 images at a time", weights)
+
     def test_of_networks_with_two_inputs(self, tmp_path: Path) -> None:
         onnx = pytest.importorskip("onnx", reason="onnx is not installed")
         path, model = tmp_path / "model.onnx", onnx_model()
