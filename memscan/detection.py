@@ -130,8 +130,7 @@ def detect(
     if networks.encoder is None:
         verdicts.check(thresholds, 64 * encoder.words)
     else:
-        in_bits = near_threshold is not None or distinct_threshold is not None
-        networks.check(hash, in_bits, hash_column, engine != "local" or address is not None)
+        networks.check(hash, thresholds, hash_column, engine != "local" or address is not None)
     if fast and encoder.fast_error is None:
         raise InputError(f"fast decoding was measured for phash only, not for {encoder.name}")
     if top_k < 1:
@@ -151,7 +150,6 @@ def detect(
         holdout_listings = hashed.separate(list_images(held_out_paths, of_hashes, "holdout"))
     shard_engine = _engine(engine, address, jobs, source_listings + holdout_listings, hash_column)
     intake = Intake(max_pixels, jobs, cache, progress)
-
     table, failures, counts, volumes, _ = collect(
         target_listings,
         intake,
@@ -170,8 +168,7 @@ def detect(
     if fast and encoder.fast_error is not None:
         fast_near = (queries, encoder.metric.units(thresholds.distinct) + encoder.fast_error)
     wanted = None
-    has_tables = any(listing.tables for listing in source_listings + holdout_listings)
-    if has_tables and networks.encoder is None:
+    if networks.encoder is None and any(one.tables for one in source_listings + holdout_listings):
         from memscan.selection import Wanted
 
         # One more than is shown, since one may be the target itself.

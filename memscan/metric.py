@@ -126,7 +126,7 @@ class Cosine:
         return np.ascontiguousarray(hashes[:, 0])
 
     def _embeddings(self, words: Hashes) -> cosine.Embeddings:
-        return vectors.unpack(np.ascontiguousarray(words), self.dimensions)
+        return vectors.unpack(words, self.dimensions)
 
 
 HAMMING = Hamming()

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Sequence
 
 from memscan.errors import InputError
+from memscan.records import Thresholds
 
 if TYPE_CHECKING:
     from memscan.detectors.protocol import Detector
@@ -30,11 +31,13 @@ class Networks:
     weights: tuple[str, ...] = ()
     trusted: bool = False
 
-    def check(self, hash: str, in_bits: bool, hash_column: str | None, on_cluster: bool) -> None:
+    def check(
+        self, hash: str, thresholds: Thresholds, hash_column: str | None, on_cluster: bool
+    ) -> None:
         """Raise InputError for what a scan by a learned detector does not have."""
         if hash != "phash":
             raise InputError("images are compared by a hash or by a learned detector, not by both")
-        if in_bits:
+        if self.encoder is not None and thresholds != self.encoder.thresholds:
             raise InputError(
                 "thresholds in bits are for hashes; a learned detector has cuts on its card"
             )
@@ -78,13 +81,15 @@ def file_of(detector: str, weights: Sequence[str]) -> str:
 
 
 def open_one(
-    kind: str | None, weights: Sequence[str], *, trust: bool = False, device: str = "auto"
-) -> Detector | None:
-    """The network of a kind, whatever its scores are; None for None. Raises InputError as above."""
-    if kind is None:
-        _sorted(None, None, weights)
-        return None
+    kind: str, weights: Sequence[str], *, trust: bool = False, device: str = "auto"
+) -> Detector:
+    """The network of a kind, whatever its scores are. Raises InputError as above."""
     return _open(_sorted(kind, None, weights), "--detector", kind, trust, device)
+
+
+def require_none(weights: Sequence[str]) -> None:
+    """Raise InputError for weights where no network was asked for."""
+    _sorted(None, None, weights)
 
 
 def _sorted(detector: str | None, verify: str | None, weights: Sequence[str]) -> dict[str, str]:

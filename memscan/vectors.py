@@ -26,14 +26,13 @@ def pack(hashes: Words, embeddings: Embeddings) -> Words:
     count, dimensions = embeddings.shape
     words = np.zeros((count, words_of(dimensions)), np.uint64)
     words[:, 0] = hashes
-    numbers = words[:, 1:].view(np.float32) if count else np.empty((0, dimensions), np.float32)
-    numbers[:, :dimensions] = embeddings
+    words.view(np.float32)[:, 2 : 2 + dimensions] = embeddings
     return words
 
 
 def unpack(words: Words, dimensions: int) -> Embeddings:
-    """The embeddings (n, D) in words of shape (n, W); a view of them."""
-    numbers: Embeddings = words[:, 1:].view(np.float32)[:, :dimensions]
+    """The embeddings (n, D) in words of shape (n, W); a view of them if they are contiguous."""
+    numbers: Embeddings = np.ascontiguousarray(words).view(np.float32)[:, 2 : 2 + dimensions]
     return numbers
 
 

@@ -4,6 +4,9 @@ from pathlib import Path
 
 import pytest
 
+from memscan.detectors import opening
+from tests.networks import Grey, open_grey
+
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
     """Benchmarks run only when they are asked for by name."""
@@ -15,3 +18,11 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
 def own_cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
     """No test fills the cache of the person who runs it, or reads that of another test."""
     monkeypatch.setenv("MEMSCAN_CACHE_DIR", str(tmp_path_factory.mktemp("cache")))
+
+
+@pytest.fixture
+def grey_networks(monkeypatch: pytest.MonkeyPatch) -> list[Grey]:
+    """Weights of any kind open as a few lines of numpy; gives those that were opened."""
+    opened: list[Grey] = []
+    monkeypatch.setattr(opening, "open_detector", open_grey(opened))
+    return opened

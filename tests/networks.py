@@ -5,12 +5,12 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Callable
 
 import numpy as np
-import pytest
 from PIL import Image
 
-from memscan.detectors import cards, inputs, opening
+from memscan.detectors import cards, inputs
 from memscan.detectors.cards import Calibration, Card, Cuts, Input
 from memscan.detectors.protocol import Detector, Embeddings, Pixels, Scores
 
@@ -73,14 +73,11 @@ def weights(path: Path, one: Card, content: bytes = b"weights") -> str:
     return str(path)
 
 
-@pytest.fixture
-def grey_networks(monkeypatch: pytest.MonkeyPatch) -> list[Grey]:
-    """Weights of any kind open as :class:`Grey`; gives those that were opened."""
-    opened: list[Grey] = []
+def open_grey(opened: list[Grey]) -> Callable[..., Detector]:
+    """What stands in for ``open_detector``: weights of any kind open as :class:`Grey`."""
 
     def open_detector(weights: str, *, device: str = "auto", trust: bool = False) -> Detector:
         opened.append(Grey(cards.read(weights)))
         return opened[-1]
 
-    monkeypatch.setattr(opening, "open_detector", open_detector)
-    return opened
+    return open_detector

@@ -14,7 +14,9 @@ from memscan.cli import (
     duplicates,
     evaluate,
     index,
+    latents,
     plot,
+    similarity,
     train,
 )
 
@@ -30,8 +32,10 @@ def memscan(context: click.Context) -> None:
 
 memscan.add_command(detect.command)
 memscan.add_command(duplicates.command)
+memscan.add_command(similarity.command)
 memscan.add_command(index.command)
 memscan.add_command(evaluate.command)
+memscan.add_command(latents.command)
 memscan.add_command(train.command)
 memscan.add_command(calibrate.command)
 memscan.add_command(plot.command)

@@ -37,18 +37,18 @@ def command(
     With a learned detector, print its score, the cuts on its card and the verdict by them.
     """
     refuse_hash_beside(detector)
-    from memscan import detection  # numpy and Pillow, not for --help
-    from memscan.networks import open_one
+    from memscan import detection, networks  # numpy and Pillow, not for --help
     from memscan.reports import comparison
 
-    network = open_one(detector, weights, trust=trust_weights, device=device)
-    if network is not None:
+    if detector is not None:
         from memscan import confirmation
         from memscan.learned import network_of
 
+        network = networks.open_one(detector, weights, trust=trust_weights, device=device)
         score = confirmation.score(network, a, b)
         write_stdout(comparison.render_score(a, b, score, network_of(network)))
         return ExitCode.DONE
+    networks.require_none(weights)
     report = detection.detect(a, b, hash=hash)
     for sentence in report.warnings:
         warn(sentence)

@@ -10,8 +10,11 @@ from memscan.records import Progress
 
 
 @contextlib.contextmanager
-def progress_bars(wanted: bool) -> Iterator[Progress | None]:
-    """A callback that draws one bar per phase; None where stderr is no terminal."""
+def progress_bars(wanted: bool, verb: str = "Hashing") -> Iterator[Progress | None]:
+    """A callback that draws one bar per phase; None where stderr is no terminal.
+
+    ``verb`` stands before the names of phases; without one, they stand for themselves.
+    """
     if not wanted or sys.stderr is None or not sys.stderr.isatty():
         yield None
         return
@@ -25,7 +28,7 @@ def progress_bars(wanted: bool) -> Iterator[Progress | None]:
         if (phase, total) != shown:  # the files of a phase, then its containers
             bar.close()
             bar = tqdm(
-                desc=f"Hashing {phase}",
+                desc=f"{verb} {phase}".strip().capitalize(),
                 total=total or None,
                 unit="img",
                 leave=False,

@@ -9,6 +9,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 import torch
+from numpy.polynomial import legendre
 from torch.nn import functional
 
 Numbers = npt.NDArray[np.float64]
@@ -58,6 +59,29 @@ def moved(
 def with_gamma(x: torch.Tensor, exponents: Numbers) -> torch.Tensor:
     """Raised to a power; 1 changes nothing."""
     return x.clamp(0, 1) ** _wide(exponents, x)
+
+
+BIAS_TERMS = 10
+"""The products of Legendre polynomials of two axes with a degree of at most 3."""
+
+
+def with_bias_field(x: torch.Tensor, coefficients: npt.NDArray[np.float64]) -> torch.Tensor:
+    """Multiplied by the exponential of a smooth field, and clipped to 0 to 1.
+
+    The field is a sum of products of Legendre polynomials of both axes, from -1 to 1, by
+    ``coefficients`` of shape (n, BIAS_TERMS); 0 changes nothing (after MONAI's RandBiasField).
+    """
+    height, width = x.shape[2:]
+    down, across = np.linspace(-1, 1, height), np.linspace(-1, 1, width)
+    terms = [
+        np.multiply.outer(
+            legendre.legval(down, np.eye(4)[i]), legendre.legval(across, np.eye(4)[j])
+        )
+        for i in range(4)
+        for j in range(4 - i)
+    ]
+    field = np.exp(np.tensordot(coefficients, np.stack(terms), 1)).astype(np.float32)
+    return (x * torch.from_numpy(field[:, None]).to(x.device)).clamp(0, 1)
 
 
 def smoothed(x: torch.Tensor, sigmas: Numbers) -> torch.Tensor:

@@ -7,6 +7,7 @@ InputError of one sentence, with the line.
 from __future__ import annotations
 
 import csv
+import math
 import os
 from dataclasses import dataclass
 from typing import Iterator, Mapping, Sequence
@@ -14,6 +15,7 @@ from typing import Iterator, Mapping, Sequence
 import numpy as np
 import numpy.typing as npt
 
+from memscan.detectors import classes
 from memscan.errors import InputError
 
 _LABELS = {"1": True, "true": True, "0": False, "false": False}
@@ -38,6 +40,20 @@ class Pair:
 
 
 @dataclass(frozen=True)
+class Classed:
+    """Two images, their class, their SSIM if that is known, and their half as an image has it.
+
+    ``kind`` is a place in :data:`memscan.detectors.classes.CLASSES`.
+    """
+
+    target: str
+    source: str
+    kind: int
+    ssim: float | None
+    half: str | None
+
+
+@dataclass(frozen=True)
 class Identified:
     """An image, what it shows, and its half: "calibration", "reported", "ignored" or not given."""
 
@@ -59,6 +75,33 @@ def read_pairs(path: str) -> list[Pair]:
             raise InputError(f"{path}: line {line}: the label {row['label']!r} is neither 1 nor 0")
         target, source = (_joined(path, line, folder, row[key]) for key in ("path_a", "path_b"))
         pairs.append(Pair(target, source, _LABELS[label], _half(path, line, row)))
+    return pairs
+
+
+def read_classed(path: str) -> list[Classed]:
+    """The pairs of a file with the columns path_a and path_b, and label or ssim or both.
+
+    A label is different, similar or duplicate; without labels, SSIM makes them by the published
+    cuts of DeepSSIM. A column split is that of :func:`read_identities`. Raises InputError.
+    """
+    folder = os.path.dirname(path)
+    pairs = []
+    for line, row in _rows(path, ("path_a", "path_b")):
+        if "label" not in row and "ssim" not in row:
+            raise InputError(f"{path}: the first line must name a column label or ssim, or both")
+        ssim = None if "ssim" not in row else _ssim(path, line, row["ssim"])
+        if "label" in row:
+            label = row["label"].strip().lower()
+            if label not in classes.CLASSES:
+                raise InputError(
+                    f"{path}: line {line}: the label {row['label']!r} is none of "
+                    f"{', '.join(classes.CLASSES)}"
+                )
+            kind = classes.CLASSES.index(label)
+        else:
+            kind = int(classes.classify(np.array(ssim), classes.PUBLISHED))
+        target, source = (_joined(path, line, folder, row[key]) for key in ("path_a", "path_b"))
+        pairs.append(Classed(target, source, kind, ssim, _half(path, line, row)))
     return pairs
 
 
@@ -113,6 +156,16 @@ def connected(left: Sequence[int], right: Sequence[int]) -> npt.NDArray[np.int64
         parents[root(one)] = root(other)
     numbers: dict[int, int] = {}
     return np.array([numbers.setdefault(root(node), len(numbers)) for node in left], np.int64)
+
+
+def _ssim(path: str, line: int, text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not -1 <= value <= 1:
+        raise InputError(f"{path}: line {line}: the ssim {text!r} is no number from -1 to 1")
+    return value
 
 
 def _rows(path: str, required: Sequence[str]) -> Iterator[tuple[int, dict[str, str]]]:

@@ -10,7 +10,7 @@ from xml.etree import ElementTree
 
 from memscan import verdicts
 from memscan.records import Finding, Level
-from memscan.report import Network, Report
+from memscan.report import Report
 from memscan.reports import Style, learned
 from memscan.reports.names import inert, inert_path
 from memscan.reports.text import finding_lines
@@ -38,7 +38,7 @@ def render(report: Report, style: Style) -> str:
         ("source_found", str(report.found)),
         ("source_hashed", str(report.hashed)),
         *(
-            (role.replace(" ", "_"), _described(network))
+            (role.replace(" ", "_"), f"{learned.title(network)}: {learned.details(network)}")
             for role, network in learned.networks(report)
         ),
     ):
@@ -65,10 +65,6 @@ def _case(suite: ElementTree.Element, path: str) -> ElementTree.Element:
     return ElementTree.SubElement(
         suite, "testcase", {"classname": "memscan", "name": inert_path(path)}
     )
-
-
-def _described(network: Network) -> str:
-    return f"{learned.title(network)}; {learned.cuts(network)}; {learned.calibration(network)}"
 
 
 def _add_finding(suite: ElementTree.Element, finding: Finding, gate: Level) -> None:

@@ -14,13 +14,6 @@ def distance(value: float) -> str:
     return str(value) if isinstance(value, int) else f"{value:.4f}"
 
 
-def measure(value: float) -> str:
-    """A distance in bits, or the score that it stands for."""
-    if isinstance(value, int):
-        return f"{value} bit" if value == 1 else f"{value} bits"
-    return f"score {1 - value:.4f}"
-
-
 def title(network: Network) -> str:
     """Which detector it is: its kind, name, and the first digits of its weights' sha256."""
     return f"{network.kind} {inert(network.name)} (weights sha256 {network.sha256[:12]})"
@@ -36,7 +29,7 @@ def calibration(network: Network) -> str:
     """What the cuts are worth."""
     seen = network.calibration
     if seen is None:
-        return "not calibrated: what it finds is worth a review and no more"
+        return "not calibrated, so what it finds is worth a review and no more"
     return (
         f"calibrated: at the cut of duplicates {seen.observed:.3g} of {seen.negatives:,} unrelated "
         f"pairs passed ({seen.rate:.3g} was asked for) and {seen.recall:.3g} of {seen.positives:,} "
@@ -46,7 +39,12 @@ def calibration(network: Network) -> str:
 
 def worth(network: Network) -> str:
     """Whether it is calibrated, in a few words."""
-    return "calibrated" if network.is_calibrated else "not calibrated: for a review and no more"
+    return "calibrated" if network.is_calibrated else "not calibrated, for a review and no more"
+
+
+def details(network: Network) -> str:
+    """Its cuts and what they are worth."""
+    return f"{cuts(network)}; {calibration(network)}"
 
 
 def networks(report: Report) -> Iterator[tuple[str, Network]]:

@@ -1,4 +1,4 @@
-"""An audit as a figure for a paper. The only importer of matplotlib.
+"""Audits and trainings as figures for a paper. The only importer of matplotlib.
 
 The same audit gives the same bytes with the same matplotlib: no dates, and no settings of the
 user's own.
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import io
 import math
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Callable, Sequence
 
 from memscan.errors import InputError
 from memscan.evidence.rates import rate
@@ -19,10 +19,12 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
+    from memscan.detectors.training import Epoch
+
 SUFFIXES = {".png": "png", ".pdf": "pdf", ".svg": "svg"}
 """The format of a figure by the end of its name, in lower case."""
 
-_INCHES = (3.5, 6.0)  # a column of a paper
+_INCHES, _CURVES_INCHES = (3.5, 6.0), (3.5, 4.0)  # a column of a paper
 _DOTS_PER_INCH = 300
 
 # Okabe and Ito's colours, which people of any colour vision tell apart.
@@ -84,6 +86,15 @@ def draw(audit: Audit, format: str) -> bytes:
     Three panels: how far each target is from its closest source, the share of targets with each
     verdict, and the pairs at each distance beside those expected by chance.
     """
+    return _file(lambda figure: _fill(figure, audit), _INCHES, format)
+
+
+def draw_learning_curves(epochs: Sequence[Epoch], format: str) -> bytes:
+    """The figure as a file: the loss after each epoch, and what else validation measured."""
+    return _file(lambda figure: _fill_curves(figure, epochs), _CURVES_INCHES, format)
+
+
+def _file(fill: Callable[[Figure], None], inches: tuple[float, float], format: str) -> bytes:
     require_matplotlib()
     import matplotlib
     from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -93,9 +104,9 @@ def draw(audit: Audit, format: str) -> bytes:
     with matplotlib.rc_context():
         matplotlib.rcdefaults()  # not what the user's matplotlibrc says
         matplotlib.rcParams.update(_SETTINGS)
-        figure = Figure(figsize=_INCHES, constrained_layout=True)
+        figure = Figure(figsize=inches, constrained_layout=True)
         FigureCanvasAgg(figure)
-        _fill(figure, audit)
+        fill(figure)
         figure.savefig(file, format=format, dpi=_DOTS_PER_INCH, metadata=_METADATA[format])
     return file.getvalue()
 
@@ -217,3 +228,27 @@ def _draw_pairs(axes: Axes, audit: Audit) -> None:
     least = max(_LEAST_PAIRS, min(values) / 2)
     axes.set_ylim(least, 3 * max(*values, 10 * least))
     axes.legend(loc="best")
+
+
+def _fill_curves(figure: Figure, epochs: Sequence[Epoch]) -> None:
+    from matplotlib.ticker import MaxNLocator
+
+    losses, others = figure.subplots(2, 1, sharex=True)
+    numbers = [epoch.number + 1 for epoch in epochs]
+    best = min(epochs, key=lambda epoch: epoch.validation["loss"])
+    losses.plot(numbers, [epoch.loss for epoch in epochs], color=_FAINT, label="training")
+    losses.plot(
+        numbers, [epoch.validation["loss"] for epoch in epochs], color=_DISTINCT, label="validation"
+    )
+    losses.plot([best.number + 1], [best.validation["loss"]], "o", color=_IDENTICAL, label="kept")
+    losses.set_yscale("log")
+    losses.set_title("a  Loss")
+    losses.legend(loc="best")
+    measured = [name for name in epochs[0].validation if name != "loss"]
+    for name, colour in zip(measured, (_DISTINCT, _NEAR, _IDENTICAL, _REVIEW)):
+        others.plot(numbers, [epoch.validation[name] for epoch in epochs], color=colour, label=name)
+    others.set_title("b  Validation")
+    others.set_xlabel("Epoch")
+    others.xaxis.set_major_locator(MaxNLocator(integer=True))
+    if measured:
+        others.legend(loc="best")

@@ -17,7 +17,7 @@ _LARGEST_COUNT = 10**15
 
 # A document of a million findings is many times as large as what is taken from it.
 _KEPT = {
-    *("schema_version", "tool", "thresholds", "near", "distinct"),
+    *("schema_version", "tool", "thresholds", "near", "distinct", "detector", "kind"),
     *("findings", "distance", "verdict"),
     *("curve", "observed", "expected"),
     *("summary", "rate", "count", "total"),
@@ -63,6 +63,11 @@ def read(path: str) -> Audit:
         raise InputError(f"{path}: cannot be read: {error.strerror}") from error
     except (ValueError, RecursionError) as error:
         raise InputError(_advice(path, "it is not one JSON document")) from error
+    if isinstance(document, dict) and document.get("detector") is not None:
+        raise InputError(
+            f"{path}: the scan was made by a learned detector, and bits of hashes are drawn; "
+            "'memscan detect --output audit.html' draws scores"
+        )
     try:
         return _audit(document)
     except _UnsuitableError as error:

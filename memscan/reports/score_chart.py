@@ -31,14 +31,20 @@ def histogram(report: Report) -> Histogram:
 
     A bin that a threshold divides has a bar for each side, one upon the other.
     """
-    thresholds = report.thresholds
+    thresholds, limits = report.thresholds, limits_of(report.thresholds)
+    calibrated = report.detector is not None and report.detector.is_calibrated
+    if not calibrated:  # nothing is a copy, whatever the cut of duplicates is
+        limits = limits[-1:]
     farthest = max(thresholds.distinct, *(finding.distance for finding in report.findings))
     step = next((step for step in _STEPS if farthest / step <= _MOST_BINS), _STEPS[-1])
     bins = math.floor(farthest / step + 1e-9) + 2
     slot = (RIGHT - LEFT) / bins
     counts: dict[tuple[int, str], int] = {}
     for finding in report.findings:
-        place = math.floor(finding.distance / step + 1e-9), kind(finding.distance, thresholds)
+        name = kind(finding.distance, thresholds)
+        if not calibrated and name != "distinct":
+            name = "review"
+        place = math.floor(finding.distance / step + 1e-9), name
         counts[place] = counts.get(place, 0) + 1
     sums = [sum(counts.get((at, name), 0) for name in _KINDS) for at in range(bins)]
     top, y_ticks = linear(max(sums))
@@ -62,10 +68,7 @@ def histogram(report: Report) -> Histogram:
     every = max(1, round(bins / 8))
     return Histogram(
         tuple(bars),
-        tuple(
-            Limit(rounded(LEFT + slot * value / step), label)
-            for value, label in limits_of(thresholds)
-        ),
+        tuple(Limit(rounded(LEFT + slot * value / step), label) for value, label in limits),
         tuple(Tick(rounded(LEFT + slot * at), f"{at * step:.2f}") for at in range(0, bins, every)),
         y_ticks,
         "distance (1 minus score) to the closest source image",

@@ -85,9 +85,8 @@ def _lines(report: Report, verbose: bool) -> Iterator[str]:
     for source in report.sources:
         yield f"[+] Found {source.found} images in {inert_path(source.path)}"
     for role, network in learned.networks(report):
-        yield f"[+] {role.capitalize()} {learned.title(network)}, {learned.worth(network)}"
-        if verbose:
-            yield f"    {learned.cuts(network)}; {learned.calibration(network)}"
+        how = learned.details(network) if verbose else learned.worth(network)
+        yield f"[+] {role.capitalize()} {learned.title(network)}: {how}"
     yield from _volume_lines(report, verbose)
     yield from unread_lines(report.source_failures, verbose)
     if report.holdout is not None:

@@ -114,6 +114,12 @@ def bases(report: Report) -> dict[Basis, str]:
     return {Basis.CALIBRATED: BASES[Basis.CALIBRATED], Basis.NO_MODEL: no_number}
 
 
+def closeness(report: Report) -> str:
+    """What a target below the first threshold is."""
+    uncalibrated = report.detector is not None and not report.detector.is_calibrated
+    return "a review" if uncalibrated else "a copy"
+
+
 def headline(report: Report) -> str:
     """The verdict in one sentence. Never that nothing was memorised: that cannot be seen."""
     total, copies = len(report.findings), report.copies

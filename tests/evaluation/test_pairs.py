@@ -7,7 +7,7 @@ import pytest
 
 from memscan.errors import InputError
 from memscan.evaluation import pairs
-from memscan.evaluation.pairs import Identified, Pair
+from memscan.evaluation.pairs import Classed, Identified, Pair
 
 
 def write(path: Path, text: str) -> str:
@@ -117,3 +117,38 @@ def test_pairs_that_share_an_image_are_connected() -> None:
     left, right = [0, 1, 4, 6, 5, 8], [1, 2, 5, 7, 6, 8]
     groups = pairs.connected(left, right).tolist()
     assert groups == [0, 0, 1, 1, 1, 2]
+
+
+def test_classes_are_read_from_labels_or_made_of_ssim(tmp_path: Path) -> None:
+    path = write(
+        tmp_path / "a.csv",
+        "path_a,path_b,label,ssim,split\na,b,Similar,0.9,val\na,c, duplicate ,-1,test\n",
+    )
+    a, b, c = (str(tmp_path / name) for name in "abc")
+    assert pairs.read_classed(path) == [
+        Classed(a, b, 1, 0.9, "calibration"),
+        Classed(a, c, 2, -1.0, "reported"),
+    ]
+    path = write(tmp_path / "b.csv", "path_a,path_b,ssim\na,b,0.59\na,b,0.61\na,b,0.86\n")
+    assert [pair.kind for pair in pairs.read_classed(path)] == [0, 1, 2]
+    path = write(tmp_path / "c.csv", "path_a,path_b,label\na,b,different\n")
+    assert pairs.read_classed(path) == [Classed(a, b, 0, None, None)]
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("path_a,path_b\na,b\n", "the first line must name a column label or ssim, or both"),
+        ("path_a,label\na,similar\n", "the first line must name the columns path_a, path_b"),
+        ("path_a,path_b,label\na,b,same\n", "line 2: the label 'same' is none of different"),
+        ("path_a,path_b,ssim\na,b,nan\n", "line 2: the ssim 'nan' is no number from -1 to 1"),
+        ("path_a,path_b,ssim\na,b,1.1\n", "line 2: the ssim '1.1' is no number"),
+        ("path_a,path_b,ssim\na,b,x\n", "line 2: the ssim 'x' is no number"),
+        ("path_a,path_b,ssim,split\na,b,1,half\n", "line 2: the split 'half' is none of"),
+        ("path_a,path_b,ssim\n,b,1\n", "line 2: a path is empty"),
+    ],
+)
+def test_a_broken_list_of_classes_is_one_sentence(tmp_path: Path, text: str, sentence: str) -> None:
+    path = write(tmp_path / "list.csv", text)
+    with pytest.raises(InputError, match=f"list.csv: {sentence}"):
+        pairs.read_classed(path)

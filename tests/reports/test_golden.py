@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import dataclasses
 import io
 import json
 import os
@@ -13,7 +14,9 @@ import pytest
 
 from memscan.records import (
     Basis,
+    Calibration,
     Chance,
+    Cuts,
     Failure,
     Finding,
     Level,
@@ -22,8 +25,9 @@ from memscan.records import (
     Stage,
     Thresholds,
     Verdict,
+    View,
 )
-from memscan.report import CopiedSource, CurvePoint, Holdout, Options, Report, Source
+from memscan.report import CopiedSource, CurvePoint, Holdout, Network, Options, Report, Source
 from memscan.reports import FORMATS, SUFFIXES, Style, comparison, render
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -130,7 +134,96 @@ MANY_TARGETS = Report(
     ),
 )
 
-CASES = {"one": ONE_TARGET, "many": MANY_TARGETS}
+CALIBRATED = Network(
+    "deepssim",
+    "small, trained on x-rays\x1b[31m",
+    "0123456789abcdef" * 4,
+    Cuts(0.85, 0.6),
+    Calibration(rate=1e-5, observed=8e-6, recall=0.9625, positives=400, negatives=250_000),
+)
+UNCALIBRATED = Network("lcmem", "chest", "fedcba9876543210" * 4, Cuts(0.9, 0.5))
+
+LEARNED = Report(
+    version="1.2.3",
+    encoder="deepssim:0123 decode=exact Pillow=1 imagehash=2",
+    libraries={"Pillow": "1.0", "imagehash": "2.0", "numpy": "3.0"},
+    thresholds=CALIBRATED.thresholds,
+    targets=("generated",),
+    sources=(Source("train", 7),),
+    hashed=7,
+    findings=(
+        Finding(
+            "generated/a.png",
+            0xA,
+            Verdict.IDENTICAL,
+            (),
+            (
+                Match("train/a.png", 0xB, 0.00003, similarity=0.991, confirmation=0.998877),
+                Match("train/b.png", 0xC, 0.6),
+            ),
+            Chance(0.000252, Basis.CALIBRATED),
+        ),
+        Finding(
+            "generated/b.png",
+            0xD,
+            Verdict.NEAR_DUPLICATE,
+            (Reason.VERIFIED, Reason.UNCALIBRATED),
+            (Match("train/c.png", 0xE, 0.21, View("mirrored", "centre 92 %"), 0.85, 0.25),),
+            Chance(None, Basis.NO_MODEL),
+        ),
+        Finding(
+            "generated/c.png",
+            0xF,
+            Verdict.DISTINCT,
+            (Reason.BORDERLINE, Reason.UNVERIFIED),
+            (Match("train/c.png", 0xE, 0.399999),),
+            Chance(None, Basis.NO_MODEL),
+        ),
+        Finding(
+            "generated/d.png",
+            0x10,
+            Verdict.DISTINCT,
+            (),
+            (Match("train/d.png", 0x11, 1.2),),
+            Chance(None, Basis.NO_MODEL),
+        ),
+    ),
+    target_failures=(),
+    source_failures=(),
+    options=Options(
+        detector="deepssim",
+        verify="lcmem",
+        weights=("deepssim.safetensors", "lcm\udce9m.safetensors"),
+        trust_weights=True,
+    ),
+    copied=(CopiedSource("train/a.png", 0xB, 1, ("generated/a.png",)),),
+    detector=CALIBRATED,
+    verifier=UNCALIBRATED,
+)
+
+REVIEWED = dataclasses.replace(
+    LEARNED,
+    findings=(
+        dataclasses.replace(
+            LEARNED.findings[0],
+            verdict=Verdict.DISTINCT,
+            reasons=(Reason.UNCALIBRATED,),
+            matches=(Match("train/a.png", 0xB, 0.00003),),
+            chance=Chance(None, Basis.NO_MODEL),
+        ),
+    ),
+    copied=(),
+    options=Options(detector="encoder", weights=("mine.onnx",)),
+    detector=dataclasses.replace(UNCALIBRATED, kind="encoder"),
+    verifier=None,
+)
+
+CASES = {
+    "one": ONE_TARGET,
+    "many": MANY_TARGETS,
+    "learned": LEARNED,
+    "uncalibrated": REVIEWED,
+}
 BYTE_FOR_BYTE = [format for format in FORMATS if format != "html"]  # which shows images and links
 ENDINGS = {format: suffix for suffix, format in SUFFIXES.items()}
 
@@ -169,7 +262,8 @@ def test_json_lines_hold_what_the_document_holds(case: str) -> None:
     assert by_type.get("failure", []) == document["failures"]
     (summary,) = by_type["summary"]
     whole = ("tool", "options", "source", "copied", "curve", "holdout", "volumes", "warnings")
-    assert summary == {**document["summary"], **{key: document[key] for key in whole}}
+    networks = {key: document[key] for key in ("detector", "verifier") if key in document}
+    assert summary == {**document["summary"], **{key: document[key] for key in whole}, **networks}
     assert lines[-1]["type"] == "summary"
 
 

@@ -1,0 +1,58 @@
+"""The images that a network is trained on: a directory, or a list with identities and splits."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Callable, TypeVar
+
+import click
+
+from memscan.cli import options
+from memscan.errors import InputError
+
+if TYPE_CHECKING:
+    from memscan.detectors.identities import Listed
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+
+def image_list(command: Command) -> Command:
+    """``--images``, ``--list``, ``--base-dir`` and ``--recursive``."""
+    for option in (
+        options.recursive,
+        click.option(
+            "--base-dir", metavar="DIR", help="Where the paths of --list begin  [default: its own]"
+        ),
+        click.option(
+            "--list",
+            "listing",
+            metavar="FILE",
+            help="A CSV file of images: path, and perhaps id and split (train, val, test).",
+        ),
+        click.option(
+            "--images",
+            metavar="DIR",
+            multiple=True,
+            help="A directory of images, each an identity of its own. Repeatable.",
+        ),
+    ):
+        command = option(command)
+    return command
+
+
+def listed_images(
+    images: tuple[str, ...], listing: str | None, base_dir: str | None, recursive: bool, seed: int
+) -> list[Listed]:
+    """What the options name. Raises InputError."""
+    from memscan.detectors import identities
+    from memscan.sources import given
+    from memscan.sources.directories import Selection
+
+    if bool(images) == (listing is not None):
+        raise InputError("give either --images or --list")
+    if listing is not None:
+        return identities.read_list(listing, base_dir, seed)
+    if base_dir is not None:
+        raise InputError("--base-dir belongs to --list")
+    listings = given.list_images(images, Selection(recursive), "directory")
+    given.require_files(listings, "training")
+    return identities.each_its_own(given.in_bytewise_order(listings), seed)

@@ -1,0 +1,129 @@
+"""memscan train deepssim: an encoder whose cosine is the SSIM of aligned images."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from memscan.cli import options, outputs
+from memscan.cli.process import ExitCode, note, warn, write_stdout
+from memscan.cli.progress import progress_bars
+from memscan.reports import plots
+from memscan.reports.names import inert
+
+if TYPE_CHECKING:
+    from memscan.detectors.deepssim_recipe import Recipe
+    from memscan.detectors.deepssim_training import Trained
+
+WEIGHTS = {".safetensors": "safetensors"}
+
+
+@click.command(name="deepssim", context_settings={"help_option_names": ["-h", "--help"]})
+@click.option("--images", metavar="DIR", multiple=True, help="Images to learn from. Repeatable.")
+@click.option("--output", metavar="FILE", help="The weights: model.safetensors.")
+@click.option("--config", metavar="FILE", help="What is to differ from the defaults, as JSON.")
+@click.option("--print-config", is_flag=True, help="Print the whole configuration and stop.")
+@click.option("--epochs", metavar="N", type=click.IntRange(1, 100_000), help="Most epochs.")
+@click.option(
+    "--minutes",
+    metavar="M",
+    type=click.FloatRange(min=0, min_open=True),
+    help="Stop after the epoch in which so many minutes have passed.",
+)
+@click.option("--seed", metavar="N", type=click.IntRange(0, 1 << 31), help="Another start.")
+@click.option("--plot", metavar="FILE", help="Draw the learning curves, as .png, .pdf or .svg.")
+@options.device
+@options.recursive
+@options.exclude
+@options.follow_symlinks
+@options.max_pixels
+@options.no_progress
+def command(
+    images: tuple[str, ...],
+    output: str | None,
+    config: str | None,
+    print_config: bool,
+    epochs: int | None,
+    minutes: float | None,
+    seed: int | None,
+    plot: str | None,
+    device: str,
+    max_pixels: int | None,
+    no_progress: bool,
+    **selection: Any,
+) -> int:
+    """Train an encoder whose cosine is the SSIM of two images, once they are aligned.
+
+    The weights are written with a card beside them (model.json), which detect and compare take
+    with --detector deepssim. A run that was stopped goes on when it is started again: its
+    checkpoint lies beside the output.
+
+    Needs torch: pip install 'memscan[learned]'
+    """
+    recipe = _recipe(config, epochs, minutes, seed)
+    if print_config:
+        from memscan.detectors import configuration
+
+        write_stdout(configuration.text(recipe))
+        return ExitCode.DONE
+    if not images or output is None:
+        raise click.UsageError("name the --images to learn from and the --output to write")
+    outputs.check_writable([output], WEIGHTS)
+    if plot is not None:
+        outputs.check_writable([plot], plots.SUFFIXES)
+        plots.require_matplotlib()
+    from memscan.detectors.extras import require
+
+    require("torch", "learned")
+    from memscan import decode
+    from memscan.detectors import deepssim_training
+
+    with progress_bars(not no_progress, verb="") as progress:
+        done = deepssim_training.train(
+            images,
+            output,
+            recipe,
+            device=device,
+            max_pixels=max_pixels or decode.MAX_PIXELS,
+            progress=progress,
+            **selection,
+        )
+    for failure in done.failures:
+        warn(f"{failure.path}: left out: {failure.message}")
+    if done.run.resumed:
+        note("Went on from the checkpoint of a run that was stopped.")
+    if plot is not None:
+        curves = plots.draw_learning_curves(
+            done.run.epochs, outputs.format_of(plot, plots.SUFFIXES)
+        )
+        outputs.write_whole(plot, curves)
+    write_stdout(_summary(output, done))
+    return ExitCode.DONE
+
+
+def _recipe(
+    config: str | None, epochs: int | None, minutes: float | None, seed: int | None
+) -> Recipe:
+    """The configuration in a file, with what was said on the command line."""
+    from memscan.detectors import configuration
+    from memscan.detectors.deepssim_recipe import Recipe
+
+    recipe = Recipe() if config is None else configuration.read(config, Recipe())
+    said = {"epochs": epochs, "minutes": minutes, "seed": seed}
+    return configuration.changed(
+        recipe, {name: value for name, value in said.items() if value is not None}
+    )
+
+
+def _summary(output: str, done: Trained) -> str:
+    card = done.detector.card
+    told, measured = card.training, card.training["validation"]
+    lines = [
+        f"Wrote {inert(output)} and its card, from {told['images']} images.",
+        f"{told['epochs']} epochs in {told['seconds']} s; the weights are those of epoch "
+        f"{told['best_epoch'] + 1}.",
+        f"On pairs of {told['validation_images']} other images, turned and flipped: "
+        f"mean absolute error {measured['mae']:.3f}, Spearman {measured['spearman']:.3f}.",
+    ]
+    return "\n".join(lines) + "\n"

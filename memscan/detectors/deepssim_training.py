@@ -1,0 +1,261 @@
+"""The training of a DeepSSIM network on photographs, from the images to weights with a card."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import os
+from dataclasses import dataclass
+from typing import Any, Callable, Iterable, Iterator
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import nn
+
+from memscan import decode
+from memscan.detectors import configuration, devices, ssim_pairs, tiles, training, weights
+from memscan.detectors.backbones import ConvNeXt
+from memscan.detectors.cards import Card, Input
+from memscan.detectors.deepssim import (
+    KIND,
+    PUBLISHED_CUTS,
+    Architecture,
+    DeepSSIM,
+    Network,
+    assemble,
+    fill,
+)
+from memscan.detectors.deepssim_recipe import Alterations, Recipe
+from memscan.detectors.ssim import standardised
+from memscan.detectors.ssim_pairs import Pairs
+from memscan.detectors.tiles import Tiles
+from memscan.detectors.training import Checkpoints, Figures, Plan, Run
+from memscan.records import Failure, Progress
+from memscan.sources.directories import Selection
+from memscan.sources.given import (
+    AnyPath,
+    as_paths,
+    as_patterns,
+    in_bytewise_order,
+    list_images,
+    require_files,
+    unlisted,
+)
+
+_EMBEDDED_AT_ONCE = 256
+_SURPLUS = 3  # pairs that are made for each that is measured on
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A network, how its training went, and the images that could not be read."""
+
+    detector: DeepSSIM
+    run: Run
+    failures: tuple[Failure, ...]
+
+
+def train(
+    images: AnyPath | Iterable[AnyPath],
+    output: str,
+    recipe: Recipe,
+    *,
+    recursive: bool = False,
+    exclude: str | Iterable[str] = (),
+    follow_symlinks: bool = False,
+    device: str = "auto",
+    max_pixels: int = decode.MAX_PIXELS,
+    progress: Progress | None = None,
+    on_epoch: Callable[[Run], None] | None = None,
+) -> Trained:
+    """Train a network on images and write its weights and card to ``output``.
+
+    ``images`` are directories and files, of which the options say what is read, as in ``detect``.
+    A checkpoint beside the output is written after each epoch; where one lies there, training goes
+    on from it. Raises InputError and OutputError.
+    """
+    where = devices.choose(device)
+    selection = Selection(recursive, as_patterns(exclude), follow_symlinks)
+    listings = list_images(as_paths(images), selection, "directory")
+    require_files(listings, "training")
+    start = None if recipe.init is None else weights.read_bytes(recipe.init)
+    everything, failures = tiles.read(
+        in_bytewise_order(listings),
+        recipe.side,
+        recipe.tiles,
+        recipe.seed,
+        max_pixels=max_pixels,
+        progress=progress,
+    )
+    learned, held_out = (part.to(where) for part in split(everything, recipe))
+    torch.manual_seed(recipe.seed)
+    network = Network(_architecture(recipe))
+    if recipe.init is not None and start is not None:
+        initialise(network.backbone, recipe.init, start)
+        network.backbone.freeze(recipe.frozen)
+    network.to(where)
+    checkpoints = Checkpoints(
+        output + training.CHECKPOINT_SUFFIX, _identity(recipe, everything, start)
+    )
+    run = training.fit(
+        network,
+        torch.optim.AdamW(groups(network, recipe), weight_decay=recipe.weight_decay),
+        lambda rng: _batches(learned, recipe, rng),
+        lambda pairs: loss(network, pairs, recipe.spread),
+        _validation(network, held_out, recipe),
+        Plan(
+            epochs=recipe.epochs,
+            patience=recipe.patience,
+            steps=recipe.steps,
+            minutes=recipe.minutes,
+            shape=recipe.shape,
+            warmup=recipe.warmup,
+            seed=recipe.seed,
+        ),
+        device=where,
+        checkpoints=checkpoints,
+        progress=progress,
+        on_epoch=on_epoch,
+    )
+    card = _card(recipe, run, len(learned), len(held_out), os.path.basename(output))
+    card = weights.write(output, network.state_dict(), card)
+    checkpoints.remove()
+    detector = assemble(output, network.state_dict(), card, card.sha256 or "", where)
+    return Trained(detector, run, (*unlisted(listings), *failures))
+
+
+def split(everything: Tiles, recipe: Recipe) -> tuple[Tiles, Tiles]:
+    """The photographs for training and those for validation, of each two or more where there are.
+
+    Which photograph goes where depends on the seed and on their order by path.
+    """
+    count = len(everything)
+    order = np.random.default_rng(recipe.seed).permutation(count)
+    kept = min(max(2, round(recipe.validation * count)), max(count // 2, 1))
+    return everything.of(np.sort(order[kept:])), everything.of(np.sort(order[:kept]))
+
+
+def initialise(backbone: ConvNeXt, path: str, content: bytes) -> None:
+    """Begin with published weights of ConvNeXt; their classifier is left out. Raises InputError."""
+    wanted = backbone.state_dict()
+    found = weights.parse(path, content)
+    fill(backbone, {name: found[name].float() for name in wanted if name in found}, path)
+
+
+def groups(network: Network, recipe: Recipe) -> list[dict[str, Any]]:
+    """What the optimiser trains: head and means at the full rate, each stage before it slower."""
+    rate = recipe.rate
+    parts: list[tuple[list[nn.Module], float]] = [([network.pools, network.projection], rate)]
+    backbone = network.backbone
+    for reduce, stage in reversed(list(zip(backbone.downsample_layers, backbone.stages))):
+        rate *= recipe.layer_decay
+        parts.append(([reduce, stage], rate))
+    made = []
+    for modules, rate in parts:
+        parameters = [each for module in modules for each in module.parameters()]
+        trained = [parameter for parameter in parameters if parameter.requires_grad]
+        if trained:
+            made.append({"params": trained, "lr": rate})
+    return made
+
+
+def loss(network: Network, pairs: Pairs, spread: float) -> torch.Tensor:
+    """The mean squared difference of cosine and SSIM over pairs of images as they are.
+
+    ``spread`` is the weight of the same for images of different photographs, whose SSIM is 0 but
+    for chance.
+    """
+    rows = network(standardised(pairs.images))
+    cosines = rows @ rows.T
+    errors = (cosines[pairs.one, pairs.other] - pairs.ssim) ** 2
+    of_one = pairs.photographs[:, None] == pairs.photographs
+    strangers = cosines.masked_fill(of_one, 0)
+    unlike: torch.Tensor = (strangers**2).sum() / (~of_one).sum().clamp(min=1)
+    total: torch.Tensor = (pairs.weights * errors).mean() + spread * unlike
+    return total
+
+
+def predicted(network: Network, pairs: Pairs) -> npt.NDArray[np.float64]:
+    """The cosines of pairs, of shape (m,)."""
+    with torch.inference_mode():
+        parts = torch.split(standardised(pairs.images), _EMBEDDED_AT_ONCE)
+        rows = torch.cat([network(part) for part in parts])
+        cosines = (rows[pairs.one] * rows[pairs.other]).sum(1)
+    return cosines.cpu().double().numpy()
+
+
+def figures(cosines: npt.NDArray[np.float64], ssim: npt.NDArray[np.float64]) -> Figures:
+    """Loss, mean absolute error and Spearman's rank correlation."""
+    from scipy.stats import rankdata
+
+    errors = cosines - ssim
+    ranks = [rankdata(values) for values in (cosines, ssim)]
+    return {
+        "loss": float(np.mean(errors**2)),
+        "mae": float(np.mean(np.abs(errors))),
+        "spearman": float(np.corrcoef(*ranks)[0, 1]),
+    }
+
+
+def measured_pairs(
+    photographs: Tiles, side: int, count: int, shares: Alterations, rng: np.random.Generator
+) -> Pairs:
+    """``count`` pairs with a flat histogram of SSIM."""
+    made = ssim_pairs.make(photographs, side, _SURPLUS * count, 2, shares, rng)
+    return made.of(ssim_pairs.evenly(made.ssim.cpu().numpy(), count, rng))
+
+
+def _batches(learned: Tiles, recipe: Recipe, rng: np.random.Generator) -> Iterator[Pairs]:
+    groups = recipe.batch // recipe.group
+    for _ in range(recipe.steps):
+        pairs = ssim_pairs.make(learned, recipe.side, groups, recipe.group, recipe.alterations, rng)
+        yield _augmented(pairs, recipe, rng)
+
+
+def _augmented(pairs: Pairs, recipe: Recipe, rng: np.random.Generator) -> Pairs:
+    images = ssim_pairs.augmented(pairs.images, recipe.augmentations, rng)
+    return dataclasses.replace(pairs, images=images)
+
+
+def _validation(network: Network, held_out: Tiles, recipe: Recipe) -> Callable[[], Figures]:
+    """The same augmented pairs after each epoch."""
+    rng = np.random.default_rng(recipe.seed)
+    pairs = measured_pairs(held_out, recipe.side, recipe.validation_pairs, recipe.alterations, rng)
+    pairs = _augmented(pairs, recipe, rng)
+    ssim = pairs.ssim.cpu().double().numpy()
+    return lambda: figures(predicted(network, pairs), ssim)
+
+
+def _architecture(recipe: Recipe) -> Architecture:
+    is_small = recipe.backbone == "convnext-small-cpu"
+    return Architecture(
+        recipe.backbone, 1 if is_small else 3, recipe.hidden, recipe.dimensions, recipe.dropout
+    )
+
+
+def _identity(recipe: Recipe, everything: Tiles, start: bytes | None) -> str:
+    """What a checkpoint must share with a training: configuration, images, initial weights."""
+    settings = dataclasses.replace(recipe, minutes=None)
+    digest = hashlib.sha256(configuration.text(settings).encode("utf-8"))
+    digest.update(everything.pixels.numpy().tobytes())
+    digest.update(hashlib.sha256(start or b"").digest())
+    return f"{KIND}-{digest.hexdigest()}"
+
+
+def _card(recipe: Recipe, run: Run, learned: int, held_out: int, name: str) -> Card:
+    return Card(
+        kind=KIND,
+        name=os.path.splitext(name)[0],
+        input=Input(recipe.side, recipe.side, channels=1, standardised=True),
+        dimensions=recipe.dimensions,
+        cuts=PUBLISHED_CUTS,
+        architecture=_architecture(recipe).fields(),
+        training={
+            "images": learned,
+            "validation_images": held_out,
+            "pairs": len(run.epochs) * recipe.steps * recipe.pairs_in_a_batch,
+            **run.summary,
+            "configuration": dataclasses.asdict(recipe),
+        },
+    )

@@ -1,0 +1,53 @@
+"""The structural similarity of many pairs at once, as DeepSSIM learns it.
+
+The index of Wang, Bovik, Sheikh and Simoncelli (2004) with the defaults of scikit-image's
+``structural_similarity``: a uniform window of 7 x 7 pixels, sample covariances, K1 = 0.01 and
+K2 = 0.03, and the mean over the windows that lie inside. Each image is first brought to mean 0 and
+standard deviation 1, and the range of the data is that of the first image, as DeepSSIM has it.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch.nn import functional
+
+WINDOW = 7
+"""The side of a window in pixels: the least that an image may have."""
+
+_K1, _K2 = 0.01, 0.03
+_LEAST_DEVIATION = 1e-3  # as in ``inputs``: noise in one colour is not made into a picture
+
+
+def standardised(x: torch.Tensor) -> torch.Tensor:
+    """Each image of shape (n, channels, height, width) with mean 0 and standard deviation 1."""
+    axes = (1, 2, 3)
+    centred = x - x.mean(axes, keepdim=True)
+    deviation = (centred * centred).mean(axes, keepdim=True).sqrt()
+    return centred / deviation.clamp(min=_LEAST_DEVIATION)
+
+
+def ssim(one: torch.Tensor, other: torch.Tensor) -> torch.Tensor:
+    """The SSIM, at most 1, of n pairs of grey images of shape (n, 1, height, width).
+
+    The result has shape (n,). Two images of one colour have 1.
+    """
+    return plain_ssim(standardised(one), standardised(other))
+
+
+def plain_ssim(one: torch.Tensor, other: torch.Tensor) -> torch.Tensor:
+    """As :func:`ssim`, of the pixels as they are."""
+    maps = torch.cat([one, other, one * one, other * other, one * other], 1)
+    mean_1, mean_2, square_1, square_2, product = _window_means(maps).unbind(1)
+    sample = WINDOW**2 / (WINDOW**2 - 1)
+    variance_1 = sample * (square_1 - mean_1 * mean_1)
+    variance_2 = sample * (square_2 - mean_2 * mean_2)
+    covariance = sample * (product - mean_1 * mean_2)
+    span = (one.amax((1, 2, 3)) - one.amin((1, 2, 3))).clamp(min=_LEAST_DEVIATION)
+    c1, c2 = ((k * span[:, None, None]) ** 2 for k in (_K1, _K2))
+    luminance = (2 * mean_1 * mean_2 + c1) / (mean_1 * mean_1 + mean_2 * mean_2 + c1)
+    structure = (2 * covariance + c2) / (variance_1 + variance_2 + c2)
+    return (luminance * structure).mean((1, 2))
+
+
+def _window_means(x: torch.Tensor) -> torch.Tensor:
+    return functional.avg_pool2d(functional.avg_pool2d(x, (WINDOW, 1), 1), (1, WINDOW), 1)

@@ -1,0 +1,1 @@
+"""All targets with all sources by a learned detector: scores, classes, and where images agree."""
