@@ -130,7 +130,7 @@ def detect(
     if networks.encoder is None:
         verdicts.check(thresholds, 64 * encoder.words)
     else:
-        networks.check(hash, thresholds, hash_column, engine != "local" or address is not None)
+        networks.check(hash, thresholds, hash_column)
     if fast and encoder.fast_error is None:
         raise InputError(f"fast decoding was measured for phash only, not for {encoder.name}")
     if top_k < 1:
@@ -168,7 +168,7 @@ def detect(
     if fast and encoder.fast_error is not None:
         fast_near = (queries, encoder.metric.units(thresholds.distinct) + encoder.fast_error)
     wanted = None
-    if networks.encoder is None and any(one.tables for one in source_listings + holdout_listings):
+    if any(one.tables for one in source_listings + holdout_listings):
         from memscan.selection import Wanted
 
         # One more than is shown, since one may be the target itself.

@@ -41,9 +41,9 @@ class _Ingredients(NamedTuple):
 
 
 def network_of(detector: Detector) -> Network:
-    """What a report says of a detector."""
+    """What a report says of a detector, whose card knows the sha256 of its weights once opened."""
     card = detector.card
-    return Network(card.kind, card.name, card.sha256 or "", card.cuts, card.calibration)
+    return Network(card.kind, card.name, card.sha256 or "unknown", card.cuts, card.calibration)
 
 
 @dataclass(frozen=True)
@@ -151,8 +151,8 @@ class LearnedEncoder:
                     for start in range(0, len(pixels), BATCH)
                 ]
             )
-        if not np.isfinite(embeddings).all():
-            raise InputError(f"{self.card.name}: the network gives numbers that are not finite")
+        if not vectors.have_cosines(embeddings).all():
+            raise InputError(f"{self.card.name}: the network gives rows that are not of length 1")
         return embeddings
 
     def _reduced(self, image: Image.Image) -> Image.Image:

@@ -31,9 +31,7 @@ class Networks:
     weights: tuple[str, ...] = ()
     trusted: bool = False
 
-    def check(
-        self, hash: str, thresholds: Thresholds, hash_column: str | None, on_cluster: bool
-    ) -> None:
+    def check(self, hash: str, thresholds: Thresholds, hash_column: str | None) -> None:
         """Raise InputError for what a scan by a learned detector does not have."""
         if hash != "phash":
             raise InputError("images are compared by a hash or by a learned detector, not by both")
@@ -43,8 +41,6 @@ class Networks:
             )
         if hash_column is not None:
             raise InputError("a column of hashes is compared by a hash, not by a learned detector")
-        if on_cluster:
-            raise InputError("a cluster searches tables of hashes, not for a learned detector")
 
 
 def open_networks(

@@ -135,8 +135,8 @@ class _Closest:
     def take(self, start: int, hashes: Hashes) -> None:
         """Take in a block of the table."""
         queries, count, radius = self._wanted.queries, self._wanted.count, self._wanted.radius
-        jobs = self._wanted.jobs
-        found = self._metric.nearest(queries, hashes, min(count, len(hashes)), None, radius, jobs)
+        asked, jobs = min(count + 1, len(hashes)), self._wanted.jobs
+        found = self._metric.nearest(queries, hashes, asked, None, radius, jobs)
         both = found.distances if self._best is None else np.hstack([self._best, found.distances])
         self._best = np.sort(both, axis=1)[:, :count]
         # All that are as close as the last one that counts, since names resolve equal distances,
@@ -144,9 +144,14 @@ class _Closest:
         limits = np.full(len(queries), none_of(found.distances))
         if self._best.shape[1] == count:
             limits = np.maximum(self._best[:, -1], radius)
+        # The search for one more than counts tells of most targets that there are no others.
+        all_found = (found.distances[:, -1] > limits) | (asked == len(hashes))
         for row in np.flatnonzero(found.distances[:, 0] <= limits).tolist():
-            near = self._metric.near(hashes, queries[row], int(limits[row]))
-            self._candidates.append((row, near.distances, near.positions + start))
+            distances, positions = found.distances[row], found.positions[row]
+            if not all_found[row]:
+                positions, distances = self._metric.near(hashes, queries[row], int(limits[row]))
+            inside = distances <= limits[row]
+            self._candidates.append((row, distances[inside], positions[inside] + start))
 
     def positions(self) -> Iterator[npt.NDArray[np.int64]]:
         """The positions, some of them more than once."""

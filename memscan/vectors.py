@@ -26,8 +26,13 @@ def pack(hashes: Words, embeddings: Embeddings) -> Words:
     count, dimensions = embeddings.shape
     words = np.zeros((count, words_of(dimensions)), np.uint64)
     words[:, 0] = hashes
-    words.view(np.float32)[:, 2 : 2 + dimensions] = embeddings
+    put(words, embeddings)
     return words
+
+
+def put(words: Words, embeddings: Embeddings) -> None:
+    """Write embeddings (n, D) into words of shape (n, W) that are contiguous in memory."""
+    words.view(np.float32)[:, 2 : 2 + embeddings.shape[1]] = embeddings
 
 
 def unpack(words: Words, dimensions: int) -> Embeddings:

@@ -79,12 +79,13 @@ def test_batches_are_no_larger_than_a_network_is_given_at_a_time() -> None:
     assert 1 <= encoder.chunk(many) <= BATCH // 2
 
 
-def test_numbers_without_end_are_refused() -> None:
+@pytest.mark.parametrize("number", [np.nan, np.inf, 1.0])
+def test_rows_without_cosines_are_refused(number: float) -> None:
     class Broken(Grey):
         def embed(self, batch: Pixels) -> Embeddings:
-            return np.full((len(batch), SIDE * SIDE), np.nan, np.float32)
+            return np.full((len(batch), SIDE * SIDE), number, np.float32)
 
-    with pytest.raises(InputError, match="tiny: the network gives numbers that are not finite"):
+    with pytest.raises(InputError, match="tiny: the network gives rows that are not of length 1"):
         hash_decoded([decoded(picture(0))], LearnedEncoder(Broken(card())))
 
 

@@ -84,8 +84,9 @@ def command(
 ) -> int:
     """Hash each SOURCE once into a table that scans read in place of the images.
 
-    A source is what it is for detect: a directory, an image, an archive, a pattern, a URL. Run
-    the same command again after a stop or a change: only what is missing or changed is hashed.
+    A source is what it is for detect: a directory, an image, an archive, a pattern, a URL. With
+    --detector the table holds embeddings, for scans with the same weights. Run the same command
+    again after a stop or a change: only what is missing or changed is hashed.
 
     \b
     memscan index info DIR                      what a table holds

@@ -6,7 +6,7 @@ layers. Images are grey, each with mean 0 and standard deviation 1.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Mapping, Sequence
 
 import numpy as np
@@ -177,6 +177,7 @@ def load(path: str, card: Card, device: str = "auto") -> DeepSSIM:
     """
     content = weights.read_bytes(path)
     sha256 = cards.require_hash(path, card, content)
+    card = replace(card, sha256=sha256)
     return assemble(path, weights.parse(path, content), card, sha256, devices.choose(device))
 
 

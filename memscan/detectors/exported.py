@@ -128,6 +128,7 @@ def load(path: str, card: Card, device: str = "auto", trust: bool = False) -> Ex
     """
     content = weights.read_bytes(path, _EXPORT)
     sha256 = cards.require_hash(path, card, content)
+    card = dataclasses.replace(card, sha256=sha256)  # the user's may not say
     if content[:4] == b"PK\3\4":
         _require_script(path, content)
         if not trust:

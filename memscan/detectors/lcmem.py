@@ -7,6 +7,7 @@ so that its scores change from run to run; here the mode is taken.
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any, Mapping
 
 import numpy as np
@@ -84,6 +85,7 @@ def load(path: str, card: Card, device: str = "auto") -> LCMem:
     require("diffusers", "diffusion")
     content = weights.read_bytes(path)
     sha256 = require_hash(path, card, content)
+    card = dataclasses.replace(card, sha256=sha256)
     return opened(path, card, weights.parse(path, content), sha256, devices.choose(device))
 
 

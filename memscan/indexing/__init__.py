@@ -10,5 +10,6 @@ What is done is a part file that lies in the output, so whatever ends a run, the
 from __future__ import annotations
 
 from memscan.indexing.making import Indexed, Progress, Step, index
+from memscan.indexing.network import WeightsFile
 
-__all__ = ["Indexed", "Progress", "Step", "index"]
+__all__ = ["Indexed", "Progress", "Step", "WeightsFile", "index"]

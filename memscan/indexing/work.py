@@ -7,9 +7,8 @@ import os
 from typing import Any, Callable, Iterator, NamedTuple, Sequence
 
 import numpy as np
-import numpy.typing as npt
 
-from memscan import __version__, decode, hashing, vectors, views
+from memscan import __version__, decode, hashing, views
 from memscan.encoders import Encoder, choose
 from memscan.engines import CHUNK, map_chunks
 from memscan.errors import InputError, OutputError
@@ -29,7 +28,6 @@ TASK = f"{__name__}:index_shard"
 
 _BATCH = 128 * CHUNK  # rows that are handed to the table at once
 _BATCH_OF_EMBEDDINGS = 128
-_NO_EMBEDDING = "the network gives numbers for it that have no cosine"
 
 
 class _Found(NamedTuple):
@@ -190,9 +188,6 @@ def _batch(
             errors[row], stages[row] = image.message, image.stage.value
             continue
         hashes[row] = np.array(image.words, np.uint64).reshape(hashes.shape[1:])
-        if made_by.dimensions and not _have_cosines(hashes[row], made_by.dimensions):
-            hashes[row] = 0
-            errors[row], stages[row] = _NO_EMBEDDING, Stage.HASH.value
         low_information[row], size[:, row] = image.low_information, image.size
         quality[row] = 0 if image.quality is None else image.quality
     return Rows(
@@ -206,7 +201,3 @@ def _batch(
         views=hashes[:, 1:],
         quality=quality if encoder.has_quality else None,
     )
-
-
-def _have_cosines(words: npt.NDArray[np.uint64], dimensions: int) -> bool:
-    return bool(vectors.have_cosines(vectors.unpack(words, dimensions)).all())

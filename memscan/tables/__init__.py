@@ -1,4 +1,4 @@
-"""Hashes on disk: tables of memscan's own, and columns of hashes that others made.
+"""Hashes and embeddings on disk: tables of memscan's own, and columns of hashes that others made.
 
 ::
 

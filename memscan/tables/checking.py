@@ -10,7 +10,7 @@ import numpy as np
 
 from memscan.errors import InputError
 from memscan.sources import pyarrow_modules
-from memscan.tables import arrow, manifest, order, places, stored
+from memscan.tables import arrow, manifest, order, places
 from memscan.tables.manifest import Manifest
 from memscan.tables.part import OpenPart, Part, describe, open_part
 from memscan.tables.rows import names_of, schema
@@ -82,7 +82,7 @@ def _differences(part: OpenPart, entry: Part, listed: Manifest) -> list[str]:
         if encoder.dimensions:  # a hash is any number, an embedding is not
             views = ("full", *encoder.views)
             words = np.empty((len(views), run.hashed, encoder.words), np.uint64)
-            stored.read_run(run, views, words)
+            run.read_hashes(views, words)
     return problems
 
 

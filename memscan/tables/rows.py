@@ -134,11 +134,10 @@ def fill(
             continue
         rows[:, -1] = 0  # which an odd number of dimensions fills by half
         rows[:, 0] = table[view_column(view)].to_numpy()
-        embeddings = vectors.unpack(rows, encoder.dimensions)
         start = 0
         for chunk in table[embedding_column(view)].chunks:
             numbers = chunk.flatten().to_numpy().reshape(len(chunk), encoder.dimensions)
-            embeddings[start : start + len(chunk)] = numbers
+            vectors.put(rows[start : start + len(chunk)], numbers)
             start += len(chunk)
 
 

@@ -17,10 +17,13 @@ from typing import TYPE_CHECKING, Any, Collection, Iterator, Sequence, overload
 import numpy as np
 import numpy.typing as npt
 
+from memscan import vectors
+from memscan.errors import InputError
 from memscan.sources import pyarrow_modules
+from memscan.sources.stores import shown
 from memscan.tables import arrow
 from memscan.tables.part import OpenPart
-from memscan.tables.rows import names_of
+from memscan.tables.rows import columns_of, fill, names_of
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -49,6 +52,33 @@ class Run:
         """Some columns, rows of failures included. Raises InputError."""
         with self.part.parquet() as file:
             return file.read_row_group(self.group, columns=list(columns))
+
+    def read_hashes(
+        self, views: Sequence[str], hashes: npt.NDArray[np.uint64]
+    ) -> npt.NDArray[np.bool_]:
+        """Read the hashes of some views into an array of shape (V, n, words), contiguous by view.
+
+        Gives what has low information, of shape (n,). Raises InputError for rows that are not what
+        the footer says, and for embeddings whose product is no cosine.
+        """
+        encoder, path = self.part.header.encoder, self.part.path
+        columns = [name for view in views for name in columns_of(encoder, view)]
+        table = self.read([*columns, "low_information"])
+        with arrow.reading(path):
+            if self.failures:
+                table = table.filter(table[columns[0]].is_valid())
+            if table.num_rows != self.hashed or any(c.null_count for c in table.columns):
+                raise InputError(f"{shown(path)}: its rows are not what its footer says")
+            fill(hashes, table, encoder, views)
+            flags: npt.NDArray[np.bool_] = table["low_information"].to_numpy()
+        dimensions = encoder.dimensions
+        if dimensions and not all(
+            vectors.have_cosines(vectors.unpack(words, dimensions)).all() for words in hashes
+        ):
+            raise InputError(
+                f"{shown(path)}: its embeddings have no cosines (their length is not 1)"
+            )
+        return flags
 
     def names(self) -> pa.Array:
         """The bytes of the names of the rows with a hash."""

@@ -11,7 +11,6 @@ from typing import Iterable, Iterator, Mapping, NamedTuple, Sequence
 import numpy as np
 import numpy.typing as npt
 
-from memscan import vectors
 from memscan.errors import InputError
 from memscan.records import Failure, Stage
 from memscan.sources.stores import shown
@@ -21,7 +20,7 @@ from memscan.tables import order as order_file
 from memscan.tables.identity import Encoder
 from memscan.tables.manifest import FailedShard, Manifest, Versions
 from memscan.tables.part import OpenPart, header_of, open_part
-from memscan.tables.rows import columns_of, fill, names_of
+from memscan.tables.rows import names_of
 from memscan.tables.runs import Order, Run, StoredPaths, clusters, order_of, runs_of
 
 Hashes = npt.NDArray[np.uint64]
@@ -179,7 +178,7 @@ class StoredTable:
         def fill(some: Iterable[tuple[int, Run]]) -> None:
             for start, run in some:
                 rows = slice(start, start + run.hashed)
-                low_information[rows] = read_run(run, ("full", *views), every[:, rows])
+                low_information[rows] = run.read_hashes(("full", *views), every[:, rows])
 
         items = list(zip(starts, self.runs))
         readers = places.readers(self.path)
@@ -210,7 +209,7 @@ class StoredTable:
             last = done + np.searchsorted(positions[done:], start + run.hashed)
             if last > done:
                 hashes = np.empty((len(every), run.hashed, words), np.uint64)
-                flags = read_run(run, ("full", *views), hashes)
+                flags = run.read_hashes(("full", *views), hashes)
                 chosen = positions[done:last] - start
                 every[:, done:last], low_information[done:last] = hashes[:, chosen], flags[chosen]
             start, done = start + run.hashed, int(last)
@@ -235,7 +234,7 @@ class StoredTable:
         start, words = 0, self.encoder.words
         for run in self.runs:
             hashes = np.empty((1, run.hashed, words), np.uint64)
-            low_information = read_run(run, (view,), hashes)
+            low_information = run.read_hashes((view,), hashes)
             yield Block(start, hashes[0, :, 0] if words == 1 else hashes[0], low_information)
             start += run.hashed
 
@@ -274,32 +273,6 @@ def is_table(path: str) -> bool:
 def _open_parts(directory: str, names: Sequence[str]) -> list[OpenPart]:
     with ThreadPoolExecutor(places.readers(directory)) as pool:
         return list(pool.map(open_part, (places.join(directory, name) for name in names)))
-
-
-def read_run(run: Run, views: Sequence[str], hashes: Hashes) -> npt.NDArray[np.bool_]:
-    """Read the hashes of one run in some views into an array of shape (V, n, words).
-
-    Gives what has low information, of shape (n,). Raises InputError for rows that are not what the
-    footer says, and for embeddings whose product is no cosine.
-    """
-    encoder = run.part.header.encoder
-    columns = [name for view in views for name in columns_of(encoder, view)]
-    table = run.read([*columns, "low_information"])
-    with arrow.reading(run.part.path):
-        if run.failures:
-            table = table.filter(table[columns[0]].is_valid())
-        if table.num_rows != run.hashed or any(c.null_count for c in table.columns):
-            raise InputError(f"{shown(run.part.path)}: its rows are not what its footer says")
-        fill(hashes, table, encoder, views)
-        if encoder.dimensions and not all(
-            vectors.have_cosines(vectors.unpack(words, encoder.dimensions)).all()
-            for words in hashes
-        ):
-            raise InputError(
-                f"{shown(run.part.path)}: its embeddings have no cosines (their length is not 1)"
-            )
-        flags: npt.NDArray[np.bool_] = table["low_information"].to_numpy()
-        return flags
 
 
 def _lost(run: Run) -> Iterator[Failure]:

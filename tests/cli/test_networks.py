@@ -144,7 +144,6 @@ def test_what_does_not_fit_is_one_sentence(
     ("option", "sentence"),
     [
         (["--fast"], "Error: fast decoding was measured for phash only, not for deepssim\n"),
-        (["--engine", "ray"], "Error: a cluster searches tables of hashes, "),
         (["--hash-column", "h"], "Error: a column of hashes is compared by a hash, "),
         (["--near-threshold", "4"], "Error: thresholds in bits are for hashes; "),
     ],
