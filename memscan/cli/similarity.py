@@ -60,6 +60,11 @@ _SUFFIXES = {".npz": "npz", ".parquet": "parquet"}  # as in matrix_files, which 
     help="Draw where the pairs that are shown agree, into an empty directory.",
 )
 @click.option(
+    "--heat-by",
+    type=click.Choice(("agreement", "layercam", "occlusion")),
+    help="How heat is found  [default: agreement with deepssim, else occlusion]",
+)
+@click.option(
     "--top",
     metavar="N",
     type=click.IntRange(min=0),
@@ -102,6 +107,7 @@ def command(
     output_paths: tuple[str, ...],
     labels: str | None,
     folder: str | None,
+    heat_by: str | None,
     top: int,
     seed: int,
     recursive: bool,
@@ -129,6 +135,7 @@ def command(
     outputs.check_writable(output_paths, _SUFFIXES)
     from memscan import decode, engines  # numpy and Pillow, not for --help
     from memscan.cli import networks
+    from memscan.detectors import heat_maps
     from memscan.intake import Intake
     from memscan.reports.similarity import render
     from memscan.similarity import collecting, comparing, drawing, matrix_files, sizes
@@ -141,6 +148,7 @@ def command(
         drawing.require_empty(folder)
     engines.check(jobs)
     encoder = networks.encoder(detector, weights, device, trust_weights)
+    method = heat_maps.choose(encoder.detector, heat_by)
     selection = Selection(recursive, exclude, follow_symlinks)
     limit = decode.MAX_PIXELS if max_pixels is None else max_pixels
     with kept_hashes(no_cache, cache_dir) as cache, progress_bars(not no_progress) as progress:
@@ -164,6 +172,7 @@ def command(
                 report.most_alike[:top],
                 encoder.detector,
                 folder,
+                method,
                 max_pixels=limit,
                 remote_places=collections.remote_places,
                 progress=progress,
