@@ -15,8 +15,8 @@ class Staged(torch.nn.Module):
     def __init__(self) -> None:
         super().__init__()
         torch.manual_seed(0)
-        self.backbone = ConvNeXt(Size((1, 1, 1, 1), (4, 8, 8, 8)), 1, 1.0)
-        self.layer = torch.nn.Linear(28, 8)
+        self.backbone = ConvNeXt(Size((1, 1, 1, 1), (24, 24, 24, 24)), 1, 1.0)
+        self.layer = torch.nn.Linear(96, 8)
         self.requires_grad_(False).eval()
 
     def maps(self, x: torch.Tensor) -> list[torch.Tensor]:
