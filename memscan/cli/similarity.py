@@ -60,6 +60,11 @@ _SUFFIXES = {".npz": "npz", ".parquet": "parquet"}  # as in matrix_files, which 
     help="Draw where the pairs that are shown agree, into an empty directory.",
 )
 @click.option(
+    "--heat-by",
+    type=click.Choice(("agreement", "layercam", "occlusion")),
+    help="How heat is found  [default: agreement with deepssim, else occlusion]",
+)
+@click.option(
     "--top",
     metavar="N",
     type=click.IntRange(min=0),
@@ -102,6 +107,7 @@ def command(
     output_paths: tuple[str, ...],
     labels: str | None,
     folder: str | None,
+    heat_by: str | None,
     top: int,
     seed: int,
     recursive: bool,
@@ -128,6 +134,7 @@ def command(
     """
     outputs.check_writable(output_paths, _SUFFIXES)
     from memscan import decode, engines, networks  # numpy and Pillow, not for --help
+    from memscan.detectors import heat_maps
     from memscan.intake import Intake
     from memscan.learned import LearnedEncoder
     from memscan.reports.similarity import render
@@ -142,6 +149,7 @@ def command(
     engines.check(jobs)
     opened = networks.open_one(detector, weights, trust=trust_weights, device=device)
     encoder = LearnedEncoder(opened)
+    method = heat_maps.choose(encoder.detector, heat_by)
     selection = Selection(recursive, exclude, follow_symlinks)
     limit = decode.MAX_PIXELS if max_pixels is None else max_pixels
     with kept_hashes(no_cache, cache_dir) as cache, progress_bars(not no_progress) as progress:
@@ -165,6 +173,7 @@ def command(
                 report.most_alike[:top],
                 encoder.detector,
                 folder,
+                method,
                 max_pixels=limit,
                 remote_places=collections.remote_places,
                 progress=progress,

@@ -8,6 +8,8 @@ import json
 import os
 from typing import Any, Collection, Iterator, NamedTuple, Sequence
 
+from PIL import Image
+
 from memscan import decode
 from memscan.detectors import heat_maps
 from memscan.detectors.classes import CLASSES
@@ -21,6 +23,13 @@ from memscan.reports.names import inert, inert_path, path_fields
 from memscan.similarity.pictures import side_by_side
 
 INDEX, PAGE = "index.json", "index.html"
+
+_SCORE = "a place has to do with the score"
+_MEANINGS = {
+    heat_maps.AGREEMENT: "a place is like the same place of the other image",
+    heat_maps.LAYER_CAM: _SCORE,
+    heat_maps.OCCLUSION: _SCORE,
+}
 
 _POLICY = "default-src 'none'; img-src 'self' file:; style-src 'unsafe-inline'"
 
@@ -45,6 +54,7 @@ def draw(
     pairs: Sequence[Nearest],
     detector: Detector,
     folder: str,
+    method: str,
     *,
     max_pixels: int = decode.MAX_PIXELS,
     remote_places: Collection[str] = (),
@@ -52,6 +62,7 @@ def draw(
 ) -> list[Drawn]:
     """Draw each pair with a source into a new or empty directory.
 
+    ``method`` is one that :func:`memscan.detectors.heat_maps.choose` gave.
     Names are numbers, since those of images come from strangers; ``index.json`` and ``index.html``
     say what is what. Of stores, only the URLs ``remote_places`` are asked. An image that cannot be
     read again has no picture, and an entry that says why. Raises InputError, OutputError.
@@ -62,39 +73,33 @@ def draw(
     except OSError as error:
         raise OutputError(f"{folder}: cannot be made: {error.strerror}") from error
     drawn = []
-    for number, pair in enumerate(pairs, start=1):
-        if pair.source is not None:
-            name = f"{number:04d}.png"
-            try:
-                picture = _picture(pair.target, pair.source, detector, max_pixels, remote_places)
-                write_whole(os.path.join(folder, name), picture)
-                drawn.append(Drawn(pair, name))
-            except ImageError as error:
-                drawn.append(Drawn(pair, None, str(error)))
-        if progress is not None:
-            progress("heat maps", number, len(pairs))
-    method = heat_maps.method(detector)
+    with decode.pixel_limit(max_pixels):
+        for number, pair in enumerate(pairs, start=1):
+            if pair.source is not None:
+                name = f"{number:04d}.png"
+                try:
+                    images = [
+                        open_any(path, max_pixels, remote_places=remote_places).image
+                        for path in (pair.target, pair.source)
+                    ]
+                    picture = _picture(images[0], images[1], detector, method)
+                    write_whole(os.path.join(folder, name), picture)
+                    drawn.append(Drawn(pair, name))
+                except ImageError as error:
+                    drawn.append(Drawn(pair, None, str(error)))
+            if progress is not None:
+                progress("heat maps", number, len(pairs))
     write_whole(os.path.join(folder, INDEX), _index(drawn, detector, method).encode("ascii"))
     write_whole(os.path.join(folder, PAGE), _page(drawn, detector, method).encode("utf-8"))
     return drawn
 
 
-def _picture(
-    target: str,
-    source: str,
-    detector: Detector,
-    max_pixels: int,
-    remote_places: Collection[str],
-) -> bytes:
-    with decode.pixel_limit(max_pixels):
-        images = [
-            open_any(path, max_pixels, remote_places=remote_places).image
-            for path in (target, source)
-        ]
-        heats = heat_maps.heat_maps(detector, *map(detector.prepare, images))
-        data = io.BytesIO()
-        side_by_side(images[0], images[1], heats, detector.card.input).save(data, "PNG")
-        return data.getvalue()
+def _picture(target: Image.Image, source: Image.Image, detector: Detector, method: str) -> bytes:
+    pixels = detector.prepare(target), detector.prepare(source)
+    heats = heat_maps.heat_maps(detector, *pixels, method)
+    data = io.BytesIO()
+    side_by_side(target, source, heats, detector.card.input).save(data, "PNG")
+    return data.getvalue()
 
 
 def _index(drawn: Sequence[Drawn], detector: Detector, method: str) -> str:
@@ -130,7 +135,7 @@ def _page_lines(drawn: Sequence[Drawn], detector: Detector, method: str) -> Iter
     yield f"<h1>{_safe(title)}</h1>"
     yield (
         f"<p>Left the target, right the source most like it. Below, by {method}: the lighter the "
-        "colour, the more a place has to do with the score.</p>"
+        f"colour, the more {_MEANINGS[method]}.</p>"
     )
     for one in drawn:
         names = [_safe(inert_path(path)) for path in (one.pair.target, one.pair.source or "")]

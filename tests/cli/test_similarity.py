@@ -173,7 +173,10 @@ def test_what_cannot_be_done_is_refused_before_any_work(weights: list[str], work
         == "Error: --detector encoder needs --weights FILE whose card says that it is encoder\n"
     )
     empty = run(SIMILARITY, "--target", "generated", "--source", "heat", *weights)
-    for done in (full, suffix, kind, missing, empty):
+    maps = run(SIMILARITY, *PLACES, *weights, "--heat-maps", "heat", "--heat-by", "layercam")
+    assert maps.stderr.startswith("Error: heat maps by layercam need feature maps, which only deep")
+    assert not (work / "heat").exists()
+    for done in (full, suffix, kind, missing, empty, maps):
         assert (done.stdout, done.returncode) == ("", 2)
 
 

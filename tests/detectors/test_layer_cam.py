@@ -1,21 +1,17 @@
 from __future__ import annotations
 
-import dataclasses
 from typing import Sequence
 
 import numpy as np
 import pytest
 
-from memscan.detectors import heat_maps
-from tests.detectors.pooled import Pooled
-
 pytest.importorskip("torch", reason="torch is not installed")
 
 import torch
 
-from memscan.detectors.backbones import ConvNeXt, Size
 from memscan.detectors.layer_cam import layer_cam
 from memscan.detectors.protocol import Pixels
+from tests.detectors.staged import Staged
 
 CPU = torch.device("cpu")
 
@@ -28,26 +24,6 @@ class Plain:
 
     def head(self, maps: Sequence[torch.Tensor]) -> torch.Tensor:
         return maps[0].flatten(1)
-
-
-class Staged(torch.nn.Module):
-    """As DeepSSIM, but smaller: ConvNeXt, and a layer on the mean of each stage's maps."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        torch.manual_seed(0)
-        self.backbone = ConvNeXt(Size((1, 1, 1, 1), (4, 8, 8, 8)), 1, 1.0)
-        self.layer = torch.nn.Linear(28, 8)
-        self.requires_grad_(False).eval()
-
-    def maps(self, x: torch.Tensor) -> list[torch.Tensor]:
-        found: list[torch.Tensor] = self.backbone(x)
-        return found
-
-    def head(self, maps: Sequence[torch.Tensor]) -> torch.Tensor:
-        pooled = torch.cat([stage.mean((2, 3)) for stage in maps], 1)
-        found: torch.Tensor = self.layer(pooled)
-        return found
 
 
 def _pair(channels: int, side: int) -> tuple[Pixels, Pixels]:
@@ -88,14 +64,3 @@ def test_the_target_and_the_source_can_change_places() -> None:
     there, back = layer_cam(Staged(), one, other, CPU), layer_cam(Staged(), other, one, CPU)
     assert there[0] == pytest.approx(back[1], abs=1e-4)
     assert there[1] == pytest.approx(back[0], abs=1e-4)
-
-
-def test_a_network_with_feature_maps_is_asked_for_them() -> None:
-    detector = Pooled()
-    detector.card = dataclasses.replace(detector.card, kind="deepssim")
-    detector.network, detector.device = Staged(), CPU  # type: ignore[attr-defined]
-    assert heat_maps.method(detector) == heat_maps.LAYER_CAM
-    one, other = _pair(1, 64)
-    expected = layer_cam(Staged(), one, other, CPU)
-    for found, heat in zip(heat_maps.heat_maps(detector, one, other), expected):
-        assert np.array_equal(found, heat)

@@ -1,8 +1,10 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 
 from memscan.detectors import heat_maps, occlusion
+from memscan.errors import InputError
 from tests.detectors.pooled import Pooled
 from tests.drawing import picture
 
@@ -12,9 +14,8 @@ def test_heat_lies_where_a_part_of_one_image_is_in_another() -> None:
     source = picture(1, (64, 64))
     target = picture(2, (64, 64))
     target.paste(source.crop((0, 0, 32, 32)), (0, 0))
-    pair = [detector.prepare(image) for image in (target, source)]
-    assert heat_maps.method(detector) == heat_maps.OCCLUSION
-    for heat in heat_maps.heat_maps(detector, *pair):
+    one, other = detector.prepare(target), detector.prepare(source)
+    for heat in heat_maps.heat_maps(detector, one, other, heat_maps.choose(detector)):
         assert heat.shape == (32, 32)
         assert heat.dtype == np.float32
         inside = heat[:16, :16].mean()
@@ -50,6 +51,13 @@ def test_a_side_is_covered_whatever_its_length() -> None:
         assert nearness.shape == (occlusion.STEPS, length)
         assert (nearness.sum(axis=0) > 0).all()
         assert (nearness.sum(axis=1) > 0).all()
+
+
+def test_what_needs_feature_maps_is_refused_without_them() -> None:
+    assert heat_maps.choose(Pooled()) == heat_maps.choose(Pooled(), "occlusion") == "occlusion"
+    for method in ("agreement", "layercam"):
+        with pytest.raises(InputError, match=f"by {method} need feature maps"):
+            heat_maps.choose(Pooled(), method)
 
 
 def test_images_with_nothing_to_hide_have_no_heat() -> None:

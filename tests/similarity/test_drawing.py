@@ -26,7 +26,9 @@ def pairs(tmp_path: Path) -> list[Nearest]:
 def test_pictures_are_numbered_and_listed(tmp_path: Path, pairs: list[Nearest]) -> None:
     folder = tmp_path / "new/heat"
     told: list[tuple[str, int, int]] = []
-    drawn = drawing.draw(pairs, Pooled(), str(folder), progress=lambda *args: told.append(args))
+    drawn = drawing.draw(
+        pairs, Pooled(), str(folder), "occlusion", progress=lambda *args: told.append(args)
+    )
     assert sorted(os.listdir(folder)) == ["0001.png", "index.html", "index.json"]
     with Image.open(folder / "0001.png") as image:
         assert image.size == (664, 450)
@@ -46,7 +48,7 @@ def test_pictures_are_numbered_and_listed(tmp_path: Path, pairs: list[Nearest]) 
 
 
 def test_names_of_strangers_do_nothing_on_the_page(tmp_path: Path, pairs: list[Nearest]) -> None:
-    drawing.draw(pairs, Pooled(), str(tmp_path / "heat"))
+    drawing.draw(pairs, Pooled(), str(tmp_path / "heat"), "occlusion")
     page = (tmp_path / "heat/index.html").read_text()
     assert "<script" not in page
     assert "\x1b" not in page
@@ -55,13 +57,16 @@ def test_names_of_strangers_do_nothing_on_the_page(tmp_path: Path, pairs: list[N
 
 def test_the_same_pairs_give_the_same_bytes(tmp_path: Path, pairs: list[Nearest]) -> None:
     for name in "ab":
-        drawing.draw(pairs, Pooled(), str(tmp_path / name))
+        drawing.draw(pairs, Pooled(), str(tmp_path / name), "occlusion")
     for path in (tmp_path / "a").iterdir():
         assert path.read_bytes() == (tmp_path / "b" / path.name).read_bytes()
 
 
 def test_a_target_without_a_source_is_passed_over(tmp_path: Path) -> None:
-    assert drawing.draw([Nearest("a", None, None, 0)], Pooled(), str(tmp_path / "heat")) == []
+    assert (
+        drawing.draw([Nearest("a", None, None, 0)], Pooled(), str(tmp_path / "heat"), "occlusion")
+        == []
+    )
     assert "<figure>" not in (tmp_path / "heat/index.html").read_text()
 
 
