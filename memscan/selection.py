@@ -15,8 +15,9 @@ from typing import Any, Callable, Iterator, Sequence
 import numpy as np
 import numpy.typing as npt
 
-from memscan import hamming, neighbours, search, streaming
+from memscan import streaming
 from memscan.hamming import Hashes
+from memscan.metric import HAMMING, Cosine, Metric, none_of
 from memscan.records import Failure, Stage
 from memscan.shards import ShardEngine
 from memscan.sources.stores import shown
@@ -25,7 +26,7 @@ from memscan.tables import places
 from memscan.tables.stored import StoredTable
 
 BLOCK = 1 << 22
-"""Images that are searched at a time, at least, unless there are fewer."""
+"""Words that are searched at a time, at least, unless there are fewer."""
 
 TASK = f"{__name__}:select_part"
 
@@ -35,8 +36,8 @@ class Wanted:
     """What the images of a table are compared with.
 
     ``queries`` are the hashes of all targets in all views that count, ``count`` is the number of
-    closest images that each of them needs, ``radius`` the bits within which it needs all, ``jobs``
-    the number of threads.
+    closest images that each of them needs, ``radius`` the distance, in units of the metric of the
+    hashes, within which it needs all, ``jobs`` the number of threads.
     """
 
     queries: Hashes
@@ -51,13 +52,15 @@ def select(table: StoredTable, views: Sequence[str], wanted: Wanted, size: int) 
     ``size`` is the number of images of the whole table, of which this may be a part; it decides
     how large the sample is. Raises InputError for a damaged table.
     """
+    dimensions = table.encoder.dimensions
+    metric: Metric = Cosine(dimensions) if dimensions else HAMMING
     chosen: list[npt.NDArray[np.int64]] = []
     sample: list[Hashes] = []
     for view in ("full", *views):
-        closest = _Closest(wanted)
+        closest = _Closest(wanted, metric)
         for start, hashes in streaming.read_ahead(_large_blocks(table, view)):
             closest.take(start, hashes)
-            if view == "full":
+            if view == "full" and not dimensions:  # there is no model of chance for cosines
                 sample.append(sampled(hashes, size))
         chosen += closest.positions()
     positions = np.unique(np.concatenate(chosen)) if chosen else np.empty(0, np.int64)
@@ -123,28 +126,27 @@ def select_part(request: dict[str, Any], report: Callable[[int], None]) -> dict[
 class _Closest:
     """The positions of what is wanted in one view, gathered block by block."""
 
-    def __init__(self, wanted: Wanted) -> None:
+    def __init__(self, wanted: Wanted, metric: Metric) -> None:
         self._wanted = wanted
+        self._metric = metric
         self._best: npt.NDArray[Any] | None = None
         self._candidates: list[tuple[int, npt.NDArray[Any], npt.NDArray[np.int64]]] = []
 
     def take(self, start: int, hashes: Hashes) -> None:
         """Take in a block of the table."""
         queries, count, radius = self._wanted.queries, self._wanted.count, self._wanted.radius
-        find = neighbours.nearest if queries.ndim == 1 else search.nearest
         jobs = self._wanted.jobs
-        found = find(queries, hashes, min(count, len(hashes)), radius=radius, jobs=jobs)
+        found = self._metric.nearest(queries, hashes, min(count, len(hashes)), None, radius, jobs)
         both = found.distances if self._best is None else np.hstack([self._best, found.distances])
         self._best = np.sort(both, axis=1)[:, :count]
         # All that are as close as the last one that counts, since names resolve equal distances,
         # and these need not be in the order of positions.
-        limits = np.full(len(queries), hamming.bits(queries))
+        limits = np.full(len(queries), none_of(found.distances))
         if self._best.shape[1] == count:
             limits = np.maximum(self._best[:, -1], radius)
         for row in np.flatnonzero(found.distances[:, 0] <= limits).tolist():
-            distances = hamming.distances(hashes, queries[row])
-            (near,) = np.nonzero(distances <= limits[row])
-            self._candidates.append((row, distances[near], near + start))
+            near = self._metric.near(hashes, queries[row], int(limits[row]))
+            self._candidates.append((row, near.distances, near.positions + start))
 
     def positions(self) -> Iterator[npt.NDArray[np.int64]]:
         """The positions, some of them more than once."""
@@ -160,7 +162,7 @@ def _large_blocks(table: StoredTable, view: str) -> Iterator[tuple[int, Hashes]]
     for block in table.blocks(view):
         waiting.append(block.hashes)
         count += len(block.hashes)
-        if count >= BLOCK:
+        if count * table.encoder.words >= BLOCK:
             yield first, np.concatenate(waiting)
             first, waiting, count = first + count, [], 0
     if waiting:

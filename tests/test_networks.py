@@ -31,8 +31,7 @@ def test_each_file_goes_where_its_card_says(
     only = open_networks(None, "lcmem", [files["lcmem"]])
     assert only.encoder is None
     assert open_networks() == Networks()
-    one = open_one("lcmem", [files["lcmem"]])
-    assert one.card.kind == "lcmem"
+    assert open_one("lcmem", [files["lcmem"]]).card.kind == "lcmem"
     require_none([])
 
 

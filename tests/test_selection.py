@@ -6,7 +6,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from memscan import hashed, judging
+from memscan import hashed, judging, vectors
+from memscan.metric import Cosine
 from memscan.records import Thresholds
 from memscan.selection import Wanted, select, select_by
 from memscan.shards import LocalEngine
@@ -89,6 +90,68 @@ def test_a_selection_is_judged_as_the_whole_table_is(
         by_parts, failures = select_by(engine, stored, views, wanted)
     assert failures == ()
     assert judged(by_parts, None) == judged(whole, None)
+
+
+def store_embeddings(folder: Path, views: tuple[str, ...], counts: tuple[int, ...]) -> StoredTable:
+    """Parts with interleaved names and embeddings, some of which are there several times."""
+    draw = np.random.default_rng(2)
+    encoder = Encoder("deepssim-1", "exact", "deepssim-1", views, vectors.words_of(5), 5)
+    few = draw.standard_normal((50, 5)).astype(np.float32)
+    few /= np.linalg.norm(few, axis=1, keepdims=True)
+    names = []
+    for number, count in enumerate(counts):
+        shape = (count, 1 + len(views))
+        words = vectors.pack(
+            draw.integers(0, 1 << 64, count * shape[1], np.uint64),
+            few[draw.integers(0, len(few), shape).ravel()],
+        ).reshape(*shape, -1)
+        header = Header("0", encoder, {"numpy": "1"}, Shard(f"shard {number}", number))
+        rows = Rows(
+            [f"{row:05} {number}" for row in range(count)],
+            words[:, 0],
+            draw.random(count) < 0.1,
+            np.ones(count, np.uint32),
+            np.ones(count, np.uint32),
+            [None] * count,
+            [None] * count,
+            words[:, 1:],
+        )
+        write_part(str(folder / header.shard.part_name), [rows], header)
+        names.append(header.shard.part_name)
+    finish(str(folder), names, "0", encoder, {})
+    return StoredTable.open(str(folder))
+
+
+@pytest.mark.parametrize("views", [(), ("square", "crop")])
+@pytest.mark.parametrize(("top_k", "block"), [(1, 1), (3, 900), (300, 1)])
+def test_a_selection_of_embeddings_is_judged_as_the_whole_table_is(
+    tmp_path: Path,
+    views: tuple[str, ...],
+    top_k: int,
+    block: int,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("memscan.selection.BLOCK", block)
+    stored = store_embeddings(tmp_path, views, (300, 1, 500))
+    numbers = np.random.default_rng(9).standard_normal((20, 5)).astype(np.float32)
+    numbers /= np.linalg.norm(numbers, axis=1, keepdims=True)
+    hashes = vectors.pack(np.arange(20, dtype=np.uint64), numbers)
+    targets = HashTable([f"target {row}" for row in range(20)], hashes, np.zeros(20, np.bool_))
+    metric, thresholds = Cosine(5), Thresholds(0.05, 0.1)
+    whole = stored.load(views)
+
+    def judged(sources: HashTable) -> Any:
+        return judging.judge(targets, sources, thresholds, top_k, with_chance=False, metric=metric)
+
+    wanted = Wanted(hashes, top_k + 1, metric.units(thresholds.distinct))
+    selected = select(stored, views, wanted, len(stored))
+    assert len(selected) <= len(whole) == selected.size
+    assert top_k == 300 or len(selected) < len(whole)
+    assert judged(selected) == judged(whole)
+    with LocalEngine(jobs=1) as engine:
+        by_parts, failures = select_by(engine, stored, views, wanted)
+    assert failures == ()
+    assert judged(by_parts) == judged(whole)
 
 
 def test_a_large_table_is_not_loaded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-
 import click
 
 from memscan.cli import options, outputs
@@ -127,7 +125,7 @@ def command(
                 exclude=exclude,
                 follow_symlinks=follow_symlinks,
             )
-    sha256 = hashlib.sha256(read_bytes(weights)).hexdigest()
+    sha256 = cards.require_hash(weights, detector.card, read_bytes(weights))
     card = fitted.written_into(detector.card, sha256)
     write_stdout(calibration.render(fitted, card, weights, stdout_format, verbose))
     code = exit_code(False, len(fitted.failures), max_failures)

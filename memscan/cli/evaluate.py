@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import click
 
@@ -14,8 +14,10 @@ from memscan.errors import InputError
 from memscan.reports.evaluation import FORMATS, SUFFIXES, Pictures, Style, render, require
 
 if TYPE_CHECKING:
-    from memscan.evaluation.benchmark import Request
+    from memscan.evaluation.request import Request
+    from memscan.protocols import Comparison
     from memscan.scorecard import Scorecard
+    from memscan.sources.directories import Selection
 
 
 @click.command(name="evaluate", context_settings={"help_option_names": ["-h", "--help"]})
@@ -27,12 +29,21 @@ if TYPE_CHECKING:
     "--identities", metavar="FILE", help="A CSV file of images: path, id and perhaps split."
 )
 @click.option(
+    "--protocol",
+    type=click.Choice(("reidentification", "robustness", "classes")),
+    help="Measure as the papers of LCMem and DeepSSIM did.",
+)
+@click.option(
     "--detectors",
     metavar="NAME,...",
     default="phash",
     show_default=True,
-    help="What is evaluated: phash, dhash, phash-256, pdq; with views as in phash+training.",
+    help="What is evaluated: phash, dhash, phash-256, pdq; with views as in phash+training; mse, "
+    "ncc, ssim, fsim; random; deepssim, lcmem, encoder with --weights.",
 )
+@options.weights
+@options.trust_weights
+@options.device
 @click.option("--edits", metavar="NAME,...", default="", help="Edits or groups of them  [all]")
 @click.option("--list-edits", is_flag=True, help="Print the edits by groups, and end.")
 @click.option(
@@ -61,7 +72,11 @@ def command(
     images: tuple[str, ...],
     pairs: str | None,
     identities: str | None,
+    protocol: str | None,
     detectors: str,
+    weights: tuple[str, ...],
+    trust_weights: bool,
+    device: str,
     edits: str,
     list_edits: bool,
     seed: int,
@@ -85,6 +100,11 @@ def command(
 
     --pairs and --identities take images that are labelled already, with paths relative to the
     list, and edit nothing.
+
+    --protocol robustness compares each image with itself and with another one under six edits at
+    four strengths; classes sorts pairs by how alike they are, aligned and misaligned;
+    reidentification tells images of one identity from others, or overlapping parts of images where
+    there are no identities. All detectors are in one table.
     """
     if list_edits:
         write_stdout(_edits())
@@ -92,42 +112,96 @@ def command(
     given = [bool(images), pairs is not None, identities is not None]
     if sum(given) != 1:
         raise InputError("give one of --images, --pairs and --identities")
+    if protocol is not None and (pairs is not None or edits):
+        raise InputError("--pairs and --edits are not for a protocol, which makes its own")
     outputs.check_writable(output_paths, SUFFIXES)
     formats = {outputs.format_of(path, SUFFIXES) for path in output_paths} | {stdout_format}
     for format in formats:
         require(format)
     from memscan import decode  # numpy and Pillow, not for --help
     from memscan.evaluation import benchmark
+    from memscan.evaluation.networks import Weights
+    from memscan.evaluation.request import Request
+    from memscan.sources.directories import Selection
 
     with progress_bars(not no_progress) as progress:
-        request = benchmark.Request(
+        request = Request(
             detectors=_words(detectors),
+            weights=Weights(weights, device, trust_weights),
             seed=seed,
             max_pixels=decode.MAX_PIXELS if max_pixels is None else max_pixels,
             jobs=jobs,
             progress=progress,
         )
-        if pairs is not None:
-            card = benchmark.evaluate_pairs(pairs, request)
-        elif identities is not None:
-            card = benchmark.evaluate_identities(identities, request)
+        if protocol is not None:
+            selection = Selection(recursive, exclude, follow_symlinks)
+            made = _by_protocol(protocol, request, images, identities, limit, selection)
+            rendered = _tables(made, stdout_format, formats, verbose)
         else:
-            card = benchmark.evaluate_edits(
-                images,
-                request,
-                edits=_words(edits),
-                limit=limit,
-                recursive=recursive,
-                exclude=exclude,
-                follow_symlinks=follow_symlinks,
-            )
-        drawn = _pictures(card, request) if "html" in formats else {}
-    shown = render(card, stdout_format, Style(verbose, drawn))
-    whole = {format: render(card, format, Style(True, drawn)) for format in formats}
+            if pairs is not None:
+                card = benchmark.evaluate_pairs(pairs, request)
+            elif identities is not None:
+                card = benchmark.evaluate_identities(identities, request)
+            else:
+                card = benchmark.evaluate_edits(
+                    images,
+                    request,
+                    edits=_words(edits),
+                    limit=limit,
+                    recursive=recursive,
+                    exclude=exclude,
+                    follow_symlinks=follow_symlinks,
+                )
+            rendered = _card(card, request, stdout_format, formats, verbose)
     for path in output_paths:
-        outputs.write_whole(path, whole[outputs.format_of(path, SUFFIXES)])
-    write_stdout(shown)
-    return exit_code(False, len(card.failures), max_failures)
+        outputs.write_whole(path, rendered.whole[outputs.format_of(path, SUFFIXES)])
+    write_stdout(rendered.shown)
+    return exit_code(False, rendered.failures, max_failures)
+
+
+class _Rendered(NamedTuple):
+    """What is printed, the content of files by their format, and how much could not be read."""
+
+    shown: str
+    whole: dict[str, str]
+    failures: int
+
+
+def _by_protocol(
+    protocol: str,
+    request: Request,
+    paths: tuple[str, ...],
+    identities: str | None,
+    limit: int | None,
+    selection: Selection,
+) -> Comparison:
+    from memscan.evaluation.protocols import reidentification, robustness, three_classes
+    from memscan.evaluation.protocols.images import Images
+
+    evaluate = {
+        "reidentification": reidentification.evaluate_reidentification,
+        "robustness": robustness.evaluate_robustness,
+        "classes": three_classes.evaluate_classes,
+    }[protocol]
+    if identities is not None:
+        return evaluate(Images.listed(identities), request)
+    found = Images.found(paths, request.seed, selection=selection, limit=limit)
+    return evaluate(found, request)
+
+
+def _tables(made: Comparison, format: str, formats: set[str], verbose: bool) -> _Rendered:
+    from memscan.reports import protocols
+
+    whole = {name: protocols.render(made, name, True) for name in formats}
+    return _Rendered(protocols.render(made, format, verbose), whole, len(made.failures))
+
+
+def _card(
+    card: Scorecard, request: Request, format: str, formats: set[str], verbose: bool
+) -> _Rendered:
+    drawn = _pictures(card, request) if "html" in formats else {}
+    whole = {name: render(card, name, Style(True, drawn)) for name in formats}
+    return _Rendered(render(card, format, Style(verbose, drawn)), whole, len(card.failures))
 
 
 def _words(text: str) -> list[str]:

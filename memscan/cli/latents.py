@@ -73,7 +73,7 @@ def command(
     listed = listed_images(images, listing, base_dir, recursive, seed)
     from memscan.detectors import latent_making
 
-    with progress_bars(not no_progress) as progress:
+    with progress_bars(not no_progress, verb="Encoding") as progress:
         made = latent_making.make(
             [one.path for one in listed],
             autoencoder,

@@ -15,7 +15,7 @@ from memscan.errors import InputError
 @click.command(name="autoencoder", context_settings={"help_option_names": ["-h", "--help"]})
 @click.option("--images", metavar="DIR", multiple=True, required=True, help="Images. Repeatable.")
 @click.option("--output", metavar="DIR", required=True, help="A directory as diffusers writes it.")
-@click.option("--config", metavar="FILE", help="A JSON file with what is to differ.")
+@click.option("--config", metavar="FILE", help="What is to differ from the defaults, as JSON.")
 @options.recursive
 @options.device
 @options.max_pixels
@@ -52,7 +52,7 @@ def command(
         raise InputError(f"{output}: is no directory")
     listings = given.list_images(images, Selection(recursive), "directory")
     given.require_files(listings, "training")
-    with progress_bars(not no_progress) as progress:
+    with progress_bars(not no_progress, verb="") as progress:
         done = autoencoder_training.train(
             given.in_bytewise_order(listings),
             output,
@@ -65,7 +65,7 @@ def command(
     for failure in done.failures:
         warn(f"{failure.path}: {failure.message}")
     if done.run.resumed:
-        note("Went on from the checkpoint.")
+        note("Went on from the checkpoint of a run that was stopped.")
     error = done.run.epochs[done.run.best].validation["absolute_error"]
     write_stdout(
         f"{output}: {len(done.run.epochs)} epochs; unseen images come back with a mean absolute "

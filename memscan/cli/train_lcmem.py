@@ -11,6 +11,7 @@ from memscan.cli.listed import image_list, listed_images
 from memscan.cli.process import ExitCode, note, warn, write_stdout
 from memscan.cli.progress import progress_bars
 from memscan.errors import InputError
+from memscan.reports import plots
 
 if TYPE_CHECKING:
     from memscan.detectors.lcmem_training import Trained
@@ -31,8 +32,10 @@ _SUFFIXES = {".safetensors": "safetensors"}
 @click.option(
     "--autoencoder", metavar="DIR", help="Stage image: the autoencoder, which --init holds as well."
 )
-@click.option("--output", metavar="FILE", required=True, help="The weights: a .safetensors file.")
-@click.option("--config", metavar="FILE", help="A JSON file with what is to differ.")
+@click.option("--output", metavar="FILE", help="The weights: model.safetensors.")
+@click.option("--config", metavar="FILE", help="What is to differ from the defaults, as JSON.")
+@click.option("--print-config", is_flag=True, help="Print the whole configuration and stop.")
+@click.option("--plot", metavar="FILE", help="Draw the learning curves, as .png, .pdf or .svg.")
 @options.device
 @options.max_pixels
 @options.jobs
@@ -46,8 +49,10 @@ def command(
     latents: str | None,
     init: str | None,
     autoencoder: str | None,
-    output: str,
+    output: str | None,
     config: str | None,
+    print_config: bool,
+    plot: str | None,
     device: str,
     max_pixels: int | None,
     jobs: int | None,
@@ -58,16 +63,11 @@ def command(
     Both stages write weights and their card, model.json beside model.safetensors. Run the same
     command again after a stop: it goes on after the last epoch.
     """
-    outputs.check_writable([output], _SUFFIXES)
-    if stage == "latent" and (latents is None or init is not None or autoencoder is not None):
-        raise InputError("the stage latent takes --latents, and neither --init nor --autoencoder")
-    if stage == "image" and (init is None or latents is not None):
-        raise InputError("the stage image takes --init, and no --latents")
-    from memscan import decode
     from memscan.detectors.extras import require
 
     require("torch", "learned")
     require("diffusers", "diffusion")
+    from memscan import decode
     from memscan.detectors import configuration, lcmem_fitting, lcmem_recipe, lcmem_training
 
     latent_recipe, image_recipe = lcmem_recipe.LatentRecipe(), lcmem_recipe.ImageRecipe()
@@ -76,8 +76,21 @@ def command(
     elif config is not None:
         image_recipe = configuration.read(config, image_recipe)
     recipe = latent_recipe if stage == "latent" else image_recipe
+    if print_config:
+        write_stdout(configuration.text(recipe))
+        return ExitCode.DONE
+    if output is None:
+        raise click.UsageError("name the --output to write")
+    if stage == "latent" and (latents is None or init is not None or autoencoder is not None):
+        raise InputError("the stage latent takes --latents, and neither --init nor --autoencoder")
+    if stage == "image" and (init is None or latents is not None):
+        raise InputError("the stage image takes --init, and no --latents")
+    outputs.check_writable([output], _SUFFIXES)
+    if plot is not None:
+        outputs.check_writable([plot], plots.SUFFIXES)
+        plots.require_matplotlib()
     listed = listed_images(images, listing, base_dir, recursive, recipe.schedule.seed)
-    with progress_bars(not no_progress) as progress:
+    with progress_bars(not no_progress, verb="") as progress:
         how = lcmem_fitting.Options(
             device=device,
             max_pixels=decode.MAX_PIXELS if max_pixels is None else max_pixels,
@@ -93,7 +106,12 @@ def command(
     for failure in done.failures:
         warn(f"{failure.path}: {failure.message}")
     if done.run.resumed:
-        note("Went on from the checkpoint.")
+        note("Went on from the checkpoint of a run that was stopped.")
+    if plot is not None:
+        curves = plots.draw_learning_curves(
+            done.run.epochs, outputs.format_of(plot, plots.SUFFIXES)
+        )
+        outputs.write_whole(plot, curves)
     write_stdout(_told(output, done))
     return ExitCode.DONE
 

@@ -34,15 +34,15 @@ class Recipe:
     latent; ``held_out`` the share of images that measure the loss.
     """
 
-    side: int = whole(96, 16, 1024)
+    side: int = whole(128, 16, 1024)
     window: int = whole(64, 16, 1024)
     levels: int = whole(3, 1, 5)
-    width: int = whole(8, 8, 512)
+    width: int = whole(16, 8, 512)
     latent_channels: int = whole(4, 1, 32)
     layers: int = whole(1, 1, 4)
     batch: int = whole(16, 1, 1024)
     steps: int = whole(40, 1, 100_000)
-    epochs: int = whole(30, 1, 10_000)
+    epochs: int = whole(15, 1, 10_000)
     patience: int = whole(5, 1, 10_000)
     minutes: float | None = configuration.minutes()
     learning_rate: float = number(2e-3, 1e-7, 1)

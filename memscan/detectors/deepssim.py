@@ -27,6 +27,8 @@ KIND = "deepssim"
 PUBLISHED_CUTS = Cuts(duplicate=0.85, similar=0.60)
 """Set by hand by the authors of DeepSSIM, and not calibrated on anything."""
 
+NORMS = ("batch", "layer")
+
 _MOST_HIDDEN = 8192
 _FIRST_POWER, _LEAST_ACTIVATION = 3.0, 1e-6
 _FROM_SCRATCH = 0.1  # the scale of blocks that are not pretrained
@@ -39,11 +41,14 @@ class Architecture:
 
     ``backbone`` is one of :data:`~memscan.detectors.backbones.SIZES`. ``stem`` is the number of
     channels that its first layer takes: 1, or 3 where published weights are to fit in, for which a
-    grey image is repeated. ``hidden`` and ``dimensions`` are the lengths of the last two layers.
+    grey image is repeated. ``norm`` is what the pooled maps go through, one of :data:`NORMS`:
+    that of the batch as in the first version of DeepSSIM, or of the layer as in the second.
+    ``hidden`` and ``dimensions`` are the lengths of the last two layers.
     """
 
     backbone: str
     stem: int
+    norm: str
     hidden: int
     dimensions: int
     dropout: float = 0.0
@@ -51,18 +56,25 @@ class Architecture:
     @staticmethod
     def of(fields: Mapping[str, Any], dimensions: int) -> Architecture:
         """The architecture on a card. Raises ValueError that names the field."""
-        backbone, stem, hidden = (fields.get(name) for name in ("backbone", "stem", "hidden"))
+        backbone, stem, norm, hidden = map(fields.get, ("backbone", "stem", "norm", "hidden"))
         if not isinstance(backbone, str) or backbone not in SIZES:
             raise ValueError(f"backbone must be one of {', '.join(SIZES)}")
         if type(stem) is not int or stem not in (1, 3):
             raise ValueError("stem must be 1 or 3")
+        if norm not in NORMS:
+            raise ValueError(f"norm must be one of {', '.join(NORMS)}")
         if type(hidden) is not int or not 1 <= hidden <= _MOST_HIDDEN:
             raise ValueError(f"hidden must be a whole number from 1 to {_MOST_HIDDEN}")
-        return Architecture(backbone, stem, hidden, dimensions)
+        return Architecture(backbone, stem, norm, hidden, dimensions)
 
     def fields(self) -> dict[str, Any]:
         """What the card says of it, beside the dimensions."""
-        return {"backbone": self.backbone, "stem": self.stem, "hidden": self.hidden}
+        return {
+            "backbone": self.backbone,
+            "stem": self.stem,
+            "norm": self.norm,
+            "hidden": self.hidden,
+        }
 
 
 class GeneralisedMean(nn.Module):
@@ -91,9 +103,10 @@ class Network(nn.Module):
         self.stem = architecture.stem
         self.backbone = ConvNeXt(size, architecture.stem, _FROM_SCRATCH)
         self.pools = nn.ModuleList(GeneralisedMean() for _ in size.widths)
+        pooled = sum(size.widths)
         self.projection = nn.Sequential(
-            nn.LayerNorm(sum(size.widths)),
-            nn.Linear(sum(size.widths), architecture.hidden),
+            nn.BatchNorm1d(pooled) if architecture.norm == "batch" else nn.LayerNorm(pooled),
+            nn.Linear(pooled, architecture.hidden),
             nn.GELU(),
             nn.Dropout(architecture.dropout),
             nn.Linear(architecture.hidden, architecture.dimensions),
@@ -184,7 +197,12 @@ def assemble(path: str, state: State, card: Card, sha256: str, device: torch.dev
         raise InputError(f"{cards.path_of(path)}: not a card that can be used: {error}") from error
     network = Network(architecture)
     fill(network, state, path)
-    network.requires_grad_(False).eval().to(device)
+    network.requires_grad_(False).eval()
+    with torch.inference_mode():
+        trial = network(torch.zeros((1, 1, taken.height, taken.width)))
+    if not bool(trial.isfinite().all()):
+        raise InputError(f"{path}: damaged weights: they give embeddings that are no numbers")
+    network.to(device)
     return DeepSSIM(network, card, sha256, device)
 
 
@@ -201,6 +219,7 @@ def fill(network: nn.Module, state: State, path: str) -> None:
                 f"{path}: not the weights of this network: {name} has the shape "
                 f"{tuple(state[name].shape)} and not {tuple(wanted[name].shape)}"
             )
-        if not state[name].is_floating_point() or not bool(state[name].isfinite().all()):
+        is_as_wanted = state[name].is_floating_point() == wanted[name].is_floating_point()
+        if not is_as_wanted or not bool(state[name].isfinite().all()):
             raise InputError(f"{path}: damaged weights: {name} holds what is no finite number")
     network.load_state_dict(state)

@@ -228,9 +228,9 @@ def _validation(network: Network, held_out: Tiles, recipe: Recipe) -> Callable[[
 
 
 def _architecture(recipe: Recipe) -> Architecture:
-    is_small = recipe.backbone == "convnext-small-cpu"
+    stem = 1 if recipe.backbone == "convnext-small-cpu" else 3
     return Architecture(
-        recipe.backbone, 1 if is_small else 3, recipe.hidden, recipe.dimensions, recipe.dropout
+        recipe.backbone, stem, recipe.norm, recipe.hidden, recipe.dimensions, recipe.dropout
     )
 
 

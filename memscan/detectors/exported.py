@@ -16,19 +16,19 @@ from PIL import Image
 
 from memscan import hashing
 from memscan.detectors import cards, inputs, weights
-from memscan.detectors.cards import Card
+from memscan.detectors.cards import Card, Input
 from memscan.detectors.extras import require
 from memscan.detectors.networks import Network, Outputs
 from memscan.detectors.protocol import Embeddings, Pixels, Scores
 from memscan.errors import InputError
 
-_AT_ONCE = 64  # images in a batch: more needs memory and saves no time
+_AT_ONCE = 32  # images in a batch: more needs memory and saves no time on a CPU
 _LEAST_LENGTH = 1e-12
 _TOLERANCE = 1e-2  # of an embedding of length 1: far more than rounding, on a GPU too
 
 _EXPORT = (
     "a network is needed, not its numbers alone; export it in a place where you trust it: "
-    "torch.onnx.export(network, images, 'model.onnx')"
+    "torch.onnx.export(network, (images,), 'model.onnx', external_data=False)"
 )
 
 
@@ -42,7 +42,11 @@ class ExportedDetector:
     def __init__(self, path: str, card: Card, network: Network, sha256: str) -> None:
         self.card = card
         self._path, self._network = path, network
-        self._batch = network.batch or (_AT_ONCE if self._takes_several() else 1)
+        self._batch = network.batch or 1
+        drawn = _noise(card.input)
+        alone = self.embed(drawn)  # which raises for what the card does not describe
+        if network.batch is None and self._gives_together(drawn, alone):
+            self._batch = _AT_ONCE
         how = json.dumps(
             [dataclasses.asdict(card.input), card.architecture.get("output"), card.dimensions]
         )
@@ -98,20 +102,22 @@ class ExportedDetector:
         lengths = np.sqrt(np.square(scaled).sum(axis=1, keepdims=True))
         return np.where(lengths > _LEAST_LENGTH, scaled / np.maximum(lengths, _LEAST_LENGTH), 0)
 
-    def _takes_several(self) -> bool:
-        """Whether two images at once give what each gives alone; raises as :meth:`embed` does.
+    def _gives_together(self, images: Pixels, alone: Embeddings) -> bool:
+        """Whether images in one batch get what each got alone.
 
         An export can hold fast to the one image that it was made with, whatever it says.
         """
-        size = self.card.input
-        drawn = np.random.default_rng(0).random((2, size.channels, size.height, size.width))
-        pixels = inputs.normalised(drawn.astype(np.float32), size)
-        alone = [self._normalised(self._network.run(pixels[row : row + 1]), 1) for row in (0, 1)]
         try:
-            both = self._normalised(self._network.run(pixels), 2)
+            found = self._normalised(self._network.run(images), len(images))
         except InputError:
             return False
-        return bool(np.abs(both - np.concatenate(alone)).max() < _TOLERANCE)
+        return bool(np.abs(found - alone).max() < _TOLERANCE)
+
+
+def _noise(taken: Input) -> Pixels:
+    """Two images to try a network with."""
+    shape = (2, taken.channels, taken.height, taken.width)
+    return inputs.normalised(np.random.default_rng(0).random(shape, np.float32), taken)
 
 
 def load(path: str, card: Card, device: str = "auto", trust: bool = False) -> ExportedDetector:

@@ -86,16 +86,16 @@ class Augmentation:
     to 95.
     """
 
-    rotation: float = number(20, 0, 180)
+    rotation: float = number(30.0, 0, 180)
     rotation_share: float = number(0.5, 0, 1)
     flip_share: float = number(0.5, 0, 1)
     blur: float = number(1.5, 0, 20)
     blur_share: float = number(0.5, 0, 1)
     noise: float = number(0.1, 0, 1)
     noise_share: float = number(0.5, 0, 1)
-    brightness: float = number(2, 1, 10)
+    brightness: float = number(2.0, 1, 10)
     brightness_share: float = number(0.5, 0, 1)
-    contrast: float = number(2, 1, 10)
+    contrast: float = number(2.0, 1, 10)
     contrast_share: float = number(0.5, 0, 1)
     least_quality: int = whole(10, 1, 95)
     jpeg_share: float = number(0.5, 0, 1)

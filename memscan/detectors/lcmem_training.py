@@ -9,7 +9,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import os
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Mapping, Sequence, Union
 
 import numpy as np
@@ -40,6 +40,8 @@ from memscan.errors import InputError
 from memscan.records import Failure
 
 Recipe = Union[LatentRecipe, ImageRecipe]
+
+_ENCODED_AT_ONCE = 32
 
 
 @dataclass(frozen=True)
@@ -168,7 +170,7 @@ def train_on_images(
     )
     readable = [used[place] for place in kept]
     train, val = (_members_of(readable, split) for split in ("train", "val"))
-    pairs = _ImagePairs(store, begun.encoder, where, recipe)
+    pairs = _ImagePairs.of(store, begun.encoder, where, recipe)
     checked = drawn_once(pairs.edited, val, recipe.schedule.batch)
     state = _checkpoints(output, recipe, listed, begun.sha256)
     run = learning.fit(pairs.edited, train, checked, state)
@@ -190,18 +192,33 @@ def train_on_images(
     return Trained(card, run, failures, images)
 
 
-@dataclass
+@dataclass(frozen=True)
 class _ImagePairs:
-    """Pairs of images, the second one edited; latents of unedited images are kept.
+    """Pairs of images, the second one edited; ``kept`` are the latents of all unedited images.
 
-    Memory is bounded: what exceeds it is encoded anew each time.
+    They are None where memory does not allow them, and are then encoded anew each time.
     """
 
     store: Pictures
     encoder: Encoder
     where: torch.device
     recipe: ImageRecipe
-    _kept: dict[int, torch.Tensor] = field(default_factory=dict)
+    kept: torch.Tensor | None
+
+    @classmethod
+    def of(
+        cls, store: Pictures, encoder: Encoder, where: torch.device, recipe: ImageRecipe
+    ) -> _ImagePairs:
+        """Of pictures that were read."""
+        pairs = cls(store, encoder, where, recipe, None)
+        wanted = store.wanted
+        numbers = encoder.channels * wanted.width * wanted.height // encoder.reduction**2
+        if not len(store) or 4 * numbers * len(store) > pictures.KEPT_BYTES:
+            return pairs
+        # In batches of its own, since rounding depends on the batch: weights must not on workers.
+        batches = np.array_split(np.arange(len(store)), -(-len(store) // _ENCODED_AT_ONCE))
+        kept = torch.cat([pairs._unedited(rows.tolist()) for rows in batches])
+        return dataclasses.replace(pairs, kept=kept)
 
     def edited(self, draw: Draw) -> Batch:
         """A batch, whose second views are edited as the seed says."""
@@ -215,15 +232,10 @@ class _ImagePairs:
         )
 
     def _unedited(self, rows: Sequence[int]) -> torch.Tensor:
-        missing = [row for row in dict.fromkeys(rows) if row not in self._kept]
-        fresh: dict[int, torch.Tensor] = {}
-        if missing:
-            pixels = torch.from_numpy(self.store.pixels(missing)).float() / 255
-            fresh = dict(zip(missing, self.encoder.latents(pixels, self.where)))
-            numbers = next(iter(fresh.values())).numel()
-            if 4 * numbers * (len(self._kept) + len(fresh)) <= pictures.KEPT_BYTES:
-                self._kept.update(fresh)
-        return torch.stack([fresh[row] if row in fresh else self._kept[row] for row in rows])
+        if self.kept is not None:
+            return self.kept[list(rows)]
+        pixels = torch.from_numpy(self.store.pixels(rows)).float() / 255
+        return self.encoder.latents(pixels, self.where)
 
 
 def _members_of(readable: Sequence[Listed], split: str) -> Members:

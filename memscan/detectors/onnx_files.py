@@ -54,25 +54,27 @@ class _Field(NamedTuple):
 
 def require_own_tensors(path: str, content: bytes) -> None:
     """Raise InputError unless this is an ONNX file that holds all its tensors itself."""
+    if len(content) > MOST_BYTES:
+        raise InputError(f"{path}: too large for an ONNX file, which has 2 GB at the most")
     try:
-        complete = len(content) <= MOST_BYTES and _is_model(content)
-        external = complete and _has_external_tensor(content)
+        _require_model(content)
+        external = _has_external_tensor(content)
     except _MalformedError as error:
         raise InputError(
             f"{path}: neither an ONNX file nor a TorchScript archive, or a damaged one"
         ) from error
-    if not complete:
-        raise InputError(f"{path}: neither an ONNX file nor a TorchScript archive")
     if external:
         raise InputError(
             f"{path}: keeps tensors in other files (external data), which are not read; make it "
-            "one file: onnx.save(onnx.load(FILE), 'model.onnx')"
+            "one file: torch.onnx.export(..., external_data=False), or "
+            "onnx.save(onnx.load(FILE), 'model.onnx')"
         )
 
 
-def _is_model(content: bytes) -> bool:
+def _require_model(content: bytes) -> None:
     numbers = {field.number for field in _fields(content, 0, len(content))}
-    return {_IR_VERSION, _GRAPH} <= numbers
+    if not {_IR_VERSION, _GRAPH} <= numbers:
+        raise _MalformedError
 
 
 def _has_external_tensor(content: bytes) -> bool:

@@ -21,6 +21,7 @@ _PROVIDERS = {
     "mps": "CoreMLExecutionProvider",
 }
 _TYPES = {"tensor(float)": np.float32, "tensor(float16)": np.float16}
+_MOST_BATCH = 1024  # images: a number from a stranger that memory is taken for
 _SILENT = 4  # of onnxruntime's severities: what matters comes as an exception
 
 
@@ -35,6 +36,8 @@ class OnnxNetwork:
         providers = _providers(onnxruntime.get_available_providers(), device)
         options = onnxruntime.SessionOptions()
         options.log_severity_level = _SILENT
+        # Threads that wait for work by spinning take the cores from those that decode images.
+        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         try:
             self._session = onnxruntime.InferenceSession(content, options, providers=providers)
         except Exception as error:  # the runtime's own have no class in common
@@ -73,6 +76,8 @@ def _input(path: str, inputs: Sequence[Any], card: Card) -> tuple[str, Any, int 
     if taken.type not in _TYPES:
         raise InputError(f"{path}: takes {taken.type}, and not images of float numbers")
     batch = sides[0] if isinstance(sides[0], int) and sides[0] > 0 else None
+    if batch is not None and batch > _MOST_BATCH:
+        raise InputError(f"{path}: takes {batch} images at a time, more than {_MOST_BATCH}")
     return taken.name, _TYPES[taken.type], batch
 
 

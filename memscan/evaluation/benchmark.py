@@ -2,36 +2,26 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Callable, Iterable, List, Sequence, Tuple
 
 import numpy as np
 import numpy.typing as npt
 
-from memscan import __version__, decode, engines, hashing
+from memscan import __version__, hashing
 from memscan.errors import InputError
-from memscan.evaluation import detectors as known_detectors
 from memscan.evaluation import edits as known_edits
 from memscan.evaluation import metrics, pairs, scoring
-from memscan.evaluation.describing import Described, describe
+from memscan.evaluation.describing import Described
 from memscan.evaluation.detectors import Detector, Rows
 from memscan.evaluation.edits import AS_IS, Edit
 from memscan.evaluation.metrics import Trials
+from memscan.evaluation.request import DEFAULT, Request, list_some
 from memscan.evaluation.trials import Clock, misses, squares
-from memscan.records import Failure, Progress
+from memscan.records import Failure
 from memscan.report import Source
 from memscan.scorecard import Basis, DetectorScores, Scorecard, Times
 from memscan.sources.directories import Selection
-from memscan.sources.given import (
-    AnyPath,
-    as_paths,
-    as_patterns,
-    in_bytewise_order,
-    list_images,
-    require_files,
-    require_readable,
-    unlisted,
-)
+from memscan.sources.given import AnyPath, as_paths, as_patterns
 
 Halves = Tuple[List[Trials], List[Trials]]
 """The trials of the calibration half and of the reported one, an item for each edit."""
@@ -39,45 +29,9 @@ Halves = Tuple[List[Trials], List[Trials]]
 Compare = Callable[[Rows, Rows], npt.NDArray[np.float32]]
 
 
-@dataclass(frozen=True)
-class Request:
-    """How an evaluation is to be made, whatever it is of.
-
-    ``jobs`` is the number of workers (all cores by default) and changes nothing in the result;
-    ``progress`` is called with a phase, the images done and their number.
-    """
-
-    detectors: Sequence[str] = ("phash",)
-    seed: int = 0
-    max_pixels: int = decode.MAX_PIXELS
-    jobs: int | None = None
-    progress: Progress | None = None
-
-    def chosen(self) -> list[Detector]:
-        """The detectors by their names. Raises InputError."""
-        engines.check(self.jobs)
-        if self.seed < 0:
-            raise InputError("the seed must not be negative")
-        return known_detectors.choose(self.detectors)
-
-    def describe(
-        self, paths: Sequence[str], detectors: Sequence[Detector], edits: Sequence[Edit]
-    ) -> Described:
-        """What the detectors keep of images and of their edited versions."""
-        return describe(
-            paths,
-            detectors,
-            edits,
-            self.seed,
-            max_pixels=self.max_pixels,
-            jobs=self.jobs,
-            progress=self.progress,
-        )
-
-
 def evaluate_edits(
     images: AnyPath | Iterable[AnyPath],
-    request: Request = Request(),
+    request: Request = DEFAULT,
     *,
     edits: Sequence[str] = (),
     limit: int | None = None,
@@ -93,20 +47,15 @@ def evaluate_edits(
     """
     detectors, chosen = request.chosen(), known_edits.choose(edits)
     selection = Selection(recursive, as_patterns(exclude), follow_symlinks)
-    listings = list_images(as_paths(images), selection, "directory")
-    require_files(listings, "evaluate")
-    paths = _sample(in_bytewise_order(listings), limit, request.seed)
-    described = request.describe(paths, detectors, chosen)
-    if not described.paths:
-        require_readable(listings, described.failures)
+    listed = list_some(images, selection, limit, request.seed)
+    described = request.describe(listed.paths, detectors, chosen)
+    listed.require_four(described)
     count = len(described.paths)
-    if count < 4:
-        raise InputError(f"an evaluation needs four images that can be read, here are {count}")
     calibrating = pairs.halve(np.arange(count), request.seed)
     halves = np.flatnonzero(calibrating), np.flatnonzero(~calibrating)
 
     def compare(number: int, distances: Compare) -> Halves:
-        sources, targets = described.sources[number], described.targets[number]
+        sources, targets = described.sources[number][:, 0], described.targets[number]
         fitted_on, reported = (
             squares(
                 (distances(targets[rows, place], sources[rows]) for place in range(len(chosen))),
@@ -125,14 +74,14 @@ def evaluate_edits(
         chosen,
         described,
         compare,
-        sources=tuple(Source(listing.root, len(listing.paths)) for listing in listings),
-        sizes=(len(halves[0]), len(halves[1]), sum(len(i.paths) for i in listings) - len(paths)),
-        unlisted=unlisted(listings),
+        sources=listed.sources,
+        sizes=(len(halves[0]), len(halves[1]), listed.left_out),
+        unlisted=listed.unlisted,
         missed_in=paths_reported,
     )
 
 
-def evaluate_identities(path: AnyPath, request: Request = Request()) -> Scorecard:
+def evaluate_identities(path: AnyPath, request: Request = DEFAULT) -> Scorecard:
     """See whether images of one identity are closer than those of others.
 
     ``path`` is a CSV file of images (:func:`memscan.evaluation.pairs.read_identities`). All pairs
@@ -153,7 +102,7 @@ def evaluate_identities(path: AnyPath, request: Request = Request()) -> Scorecar
     _require_pairs(given, len(halves[1]) > 1)
 
     def compare(number: int, distances: Compare) -> Halves:
-        sources, targets = described.sources[number], described.targets[number][:, 0]
+        sources, targets = described.sources[number][:, 0], described.targets[number][:, 0]
         fitted_on, reported = (
             squares([distances(targets[rows], sources[rows])], labels[rows], with_itself=False)
             if len(rows) > 1
@@ -174,7 +123,7 @@ def evaluate_identities(path: AnyPath, request: Request = Request()) -> Scorecar
     )
 
 
-def evaluate_pairs(path: AnyPath, request: Request = Request()) -> Scorecard:
+def evaluate_pairs(path: AnyPath, request: Request = DEFAULT) -> Scorecard:
     """See whether right pairs are closer than others.
 
     ``path`` is a CSV file of pairs (:func:`memscan.evaluation.pairs.read_pairs`). The halves share
@@ -193,7 +142,7 @@ def evaluate_pairs(path: AnyPath, request: Request = Request()) -> Scorecard:
     calibrating = pairs.halve(pairs.connected(left.tolist(), right.tolist()), request.seed)
 
     def compare(number: int, distances: Compare) -> Halves:
-        sources, targets = described.sources[number], described.targets[number][:, 0]
+        sources, targets = described.sources[number][:, 0], described.targets[number][:, 0]
 
         def part(chosen: npt.NDArray[np.bool_]) -> list[Trials]:
             places = np.flatnonzero(chosen)
@@ -276,14 +225,6 @@ def _scorecard(
         failures=unlisted + described.failures,
         times=times,
     )
-
-
-def _sample(paths: Sequence[str], limit: int | None, seed: int) -> list[str]:
-    """So many of the paths, drawn by the seed, in their order."""
-    if limit is None or limit >= len(paths):
-        return list(paths)
-    drawn = np.random.default_rng([seed, 0x11417]).permutation(len(paths))[:limit]
-    return [paths[row] for row in np.sort(drawn).tolist()]
 
 
 def _require_pairs(path: str, there: bool) -> None:

@@ -12,7 +12,7 @@ from PIL import Image
 from memscan import decode, engines, hashing
 from memscan.errors import DecodeError, HashError, ImageError
 from memscan.evaluation.detectors import Detector, Rows
-from memscan.evaluation.edits import Edit, key
+from memscan.evaluation.edits import AS_IS, Edit, key
 from memscan.records import Failure, Progress, Stage
 
 MOST_PIXELS = 1_000_000
@@ -25,8 +25,9 @@ _EDITS_AT_ONCE = 8  # edited images in memory for each worker
 class Described:
     """What detectors keep of ``paths``, those of the files that could be read.
 
-    For each detector, ``sources`` holds rows (n, ...) of the images and ``targets`` (n, E, ...) of
-    their edited versions. ``seconds`` (detectors, 2) is the time of one core for all of either.
+    For each detector, ``sources`` holds rows (n, S, ...) of the images in all forms of a source and
+    ``targets`` (n, E, ...) of their edited versions. ``seconds`` (detectors, 2) is the time of one
+    core for all of either.
     """
 
     paths: Sequence[str]
@@ -52,11 +53,12 @@ def describe(
     max_pixels: int,
     jobs: int | None,
     progress: Progress | None,
+    source_edits: Sequence[Edit] = (AS_IS,),
 ) -> Described:
     """Decode each image once, edit it in memory, and keep only what the detectors say of it."""
 
     def work(some: Iterable[str]) -> list[_OfImage | Failure]:
-        return [_describe(path, detectors, edits, seed, max_pixels) for path in some]
+        return [_describe(path, detectors, source_edits, edits, seed, max_pixels) for path in some]
 
     kept, read, failures = [], [], []
     # Edited images can be larger than the originals, which open_image itself holds to the limit.
@@ -72,7 +74,7 @@ def describe(
     several = range(len(detectors) if kept else 0)
     return Described(
         read,
-        [np.concatenate([item.sources[number] for item in kept]) for number in several],
+        [np.stack([item.sources[number] for item in kept]) for number in several],
         [np.stack([item.targets[number] for item in kept]) for number in several],
         np.sum([item.seconds for item in kept], axis=0),
         tuple(failures),
@@ -91,26 +93,34 @@ def open_rgb(path: str, max_pixels: int) -> Image.Image:
 
 
 def _describe(
-    path: str, detectors: Sequence[Detector], edits: Sequence[Edit], seed: int, max_pixels: int
+    path: str,
+    detectors: Sequence[Detector],
+    source_edits: Sequence[Edit],
+    edits: Sequence[Edit],
+    seed: int,
+    max_pixels: int,
 ) -> _OfImage | Failure:
     try:
         image = open_rgb(path, max_pixels)
     except ImageError as error:
         return Failure(path, stage(error), str(error))
-    seconds = np.zeros((len(detectors), 2))
-    sources: list[Rows] = []
-    for number, detector in enumerate(detectors):
-        rows, seconds[number, 0] = _timed(detector.describe_sources, [image])
-        sources.append(rows)
-    targets: list[list[Rows]] = [[] for _ in detectors]
     lots = key(image, seed)
-    for start in range(0, len(edits), _EDITS_AT_ONCE):
-        edited = [edit.of(image, lots) for edit in edits[start : start + _EDITS_AT_ONCE]]
-        for number, detector in enumerate(detectors):
-            rows, spent = _timed(detector.describe_targets, edited)
-            targets[number].append(rows)
-            seconds[number, 1] += spent
-    return _OfImage(sources, [np.concatenate(rows) for rows in targets], seconds)
+    sides = [
+        (source_edits, [detector.describe_sources for detector in detectors]),
+        (edits, [detector.describe_targets for detector in detectors]),
+    ]
+    seconds = np.zeros((len(detectors), 2))
+    found: list[list[Rows]] = []
+    for side, (wanted, ways) in enumerate(sides):
+        rows: list[list[Rows]] = [[] for _ in detectors]
+        for start in range(0, len(wanted), _EDITS_AT_ONCE):
+            edited = [edit.of(image, lots) for edit in wanted[start : start + _EDITS_AT_ONCE]]
+            for number, way in enumerate(ways):
+                some, spent = _timed(way, edited)
+                rows[number].append(some)
+                seconds[number, side] += spent
+        found.append([np.concatenate(some) for some in rows])
+    return _OfImage(found[0], found[1], seconds)
 
 
 def _timed(

@@ -1,7 +1,7 @@
 """What can be evaluated: ways to describe images and to tell how far apart they are.
 
 To add a detector, write a class with the members of :class:`Detector` and name it in
-:data:`KNOWN`.
+:data:`KNOWN`. Networks with weights are named by the cards beside them.
 """
 
 from __future__ import annotations
@@ -13,8 +13,20 @@ import numpy.typing as npt
 from PIL import Image
 
 from memscan import decode, encoders, hamming, views
+from memscan.detectors.cards import KINDS
 from memscan.encoders import Encoder
 from memscan.errors import InputError
+from memscan.evaluation import networks
+from memscan.evaluation.networks import NO_WEIGHTS, Weights
+from memscan.evaluation.pixels.detector import PixelDetector
+from memscan.evaluation.pixels.features import FeatureSimilarity
+from memscan.evaluation.pixels.measures import (
+    MeanSquaredError,
+    Measure,
+    NormalisedCrossCorrelation,
+)
+from memscan.evaluation.pixels.structural import StructuralSimilarity
+from memscan.protocols import Origin
 from memscan.recipe import hash_decoded
 
 Rows = npt.NDArray[Any]
@@ -40,6 +52,10 @@ class Detector(Protocol):
     def default_threshold(self) -> float:
         """The largest distance at which a scan gives a verdict other than Distinct."""
 
+    @property
+    def origin(self) -> Origin:
+        """Whether it was trained, and on what."""
+
     def describe_sources(self, images: Sequence[Image.Image]) -> Rows:
         """All that a scan would keep of training images (RGB)."""
 
@@ -48,6 +64,9 @@ class Detector(Protocol):
 
     def distances(self, targets: Rows, sources: Rows) -> Distances:
         """How far each of M targets is from each of N sources, of shape (M, N); less is closer."""
+
+    def paired(self, targets: Rows, sources: Rows) -> Distances:
+        """How far n targets are from n sources, row by row, of shape (n,)."""
 
     def bytes_per_source(self) -> int:
         """What a scan keeps of one training image, without its path."""
@@ -70,6 +89,7 @@ class Hash:
         seen = "" if level == "plain" else f" in the views of --views {level}, not verified"
         self.description = f"{bits} bits, as memscan detect --hash {encoder.name}{seen}"
         self.default_threshold = float(encoder.thresholds.near)
+        self.origin = Origin()
 
     def describe_sources(self, images: Sequence[Image.Image]) -> Rows:
         """Words of shape (n, views, words)."""
@@ -93,9 +113,21 @@ class Hash:
             found[row] = np.min(tries, axis=(0, 2))
         return found
 
+    def paired(self, targets: Rows, sources: Rows) -> Distances:
+        """Likewise, row by row."""
+        found = [
+            np.min([hamming.distances(source, word) for word in target])
+            for target, source in zip(self._flat(targets), self._flat(sources))
+        ]
+        return np.array(found, np.float32)
+
     def bytes_per_source(self) -> int:
         """Eight for each word of each view."""
         return 8 * self._encoder.words * (1 + len(self._sources.names))
+
+    def _flat(self, rows: Rows) -> Rows:
+        """Hashes of one word without an axis for it."""
+        return rows[:, :, 0] if self._encoder.words == 1 else rows
 
     def _words(self, images: Sequence[Image.Image], view_set: views.ViewSet) -> Rows:
         decoded = [decode.Decoded(image, image.size) for image in images]
@@ -108,21 +140,52 @@ def _hash(encoder: Encoder, level: str) -> Callable[[], Detector]:
     return lambda: Hash(encoder, level)
 
 
-KNOWN: dict[str, Callable[[], Detector]] = {
+def _pixels(
+    name: str, title: str, measure: Measure, threshold: float, estimates_ssim: bool = False
+) -> Callable[[], Detector]:
+    return lambda: PixelDetector(name, title, measure, threshold, estimates_ssim)
+
+
+_HASHES = {
     name if level == "plain" else f"{name}+{level}": _hash(encoder, level)
     for name, encoder in encoders.KNOWN.items()
     for level in views.LEVELS
 }
-"""What makes each detector, by the name that ``--detectors`` takes."""
+
+KNOWN: dict[str, Callable[[], Detector]] = {
+    **_HASHES,
+    "mse": _pixels("mse", "mean squared error", MeanSquaredError(), 0.01),
+    "ncc": _pixels("ncc", "normalised cross-correlation", NormalisedCrossCorrelation(), 0.2),
+    "ssim": _pixels("ssim", "SSIM", StructuralSimilarity(), 0.15, True),
+    "fsim": _pixels("fsim", "FSIM", FeatureSimilarity(), 0.2),
+}
+"""What makes each detector, by the name that ``--detectors`` takes.
+
+Nobody published thresholds for the measures of pixels but SSIM; those here let fewer than one in
+10,000 pairs of unrelated photographs pass.
+"""
 
 
-def choose(names: Sequence[str]) -> list[Detector]:
-    """The detectors of these names, in their order. Raises InputError."""
+def choose(names: Sequence[str], weights: Weights = NO_WEIGHTS) -> list[Detector]:
+    """The detectors of these names, in their order, then those of weights that no name is of.
+
+    Raises InputError.
+    """
+    named = weights.names()
+    known = ", ".join((*KNOWN, networks.RANDOM, *KINDS))
     for name in names:
-        if name not in KNOWN:
-            raise InputError(f"{name}: no such detector; there are {', '.join(KNOWN)}")
+        networks.require_weights(name, named)
+        if name not in KNOWN and name not in named and name != networks.RANDOM:
+            raise InputError(f"{name}: no such detector; there are {known}")
         if names.count(name) > 1:
             raise InputError(f"{name}: given twice as a detector")
-    if not names:
-        raise InputError(f"no detector was given; there are {', '.join(KNOWN)}")
-    return [KNOWN[name]() for name in names]
+    wanted = [*names, *(name for name in named if name not in names)]
+    if not wanted:
+        raise InputError(f"no detector was given; there are {known}")
+
+    def made(name: str) -> Detector:
+        if name in named:
+            return weights.open(name, named[name])
+        return networks.untrained(weights.device) if name == networks.RANDOM else KNOWN[name]()
+
+    return [made(name) for name in wanted]

@@ -6,7 +6,7 @@ import json
 import subprocess
 import sys
 from pathlib import Path
-from typing import Callable
+from typing import Any, Callable
 
 import pytest
 
@@ -15,8 +15,10 @@ from memscan.cli import memscan
 from memscan.cli.process import run_command
 from memscan.errors import InputError
 from memscan.tables.stored import StoredTable
+from tests.drawing import picture, save
 from tests.indexing import projection
 from tests.indexing.collections import tars
+from tests.sources.archives import tar
 
 pytest.importorskip("pyarrow", reason="pyarrow is not installed")
 
@@ -113,3 +115,34 @@ def test_without_torch_the_extra_is_named(
     done = command("index", "shards/*.tar", *DEEPSSIM, "a.safetensors", "--output", "table")
     assert done.returncode == 2
     assert "pip install 'memscan[learned]'" in done.stderr
+
+
+def _scanned(command: Run, *arguments: str) -> dict[str, Any]:
+    scan = ("detect", "--target", "targets", *DEEPSSIM, "a.safetensors", "--format", "json")
+    done = command(*scan, "--top-k", "2", *arguments)
+    assert done.returncode == 0, done.stderr
+    document: dict[str, Any] = json.loads(done.stdout)
+    return {key: document[key] for key in ("findings", "copied", "curve", "failures", "summary")}
+
+
+@pytest.mark.parametrize("views", ["plain", "training"])
+def test_a_table_gives_what_its_images_give(here: Path, command: Run, views: str) -> None:
+    for seed in (1, 3, 90):
+        save(picture(seed, (24, 16)), here / f"targets/{seed}.png")
+    (here / "shards/broken.tar").write_bytes(tar({"x.png": b"no image"}))
+    options = ("--views", views)
+    command("index", "shards/*.tar", *DEEPSSIM, "a.safetensors", *options, "--output", "table")
+    images = _scanned(command, "--source", "shards/*.tar", *options)
+    distances = [finding["matches"][0]["distance"] for finding in images["findings"]]
+    assert distances[:2] == [0, 0] < distances[2:]
+    assert _scanned(command, "--source", "table", *options) == images
+
+
+def test_a_table_of_other_weights_is_refused(here: Path, command: Run) -> None:
+    save(picture(1), here / "targets/1.png")
+    other = projection.write_weights(here, "b", seed=1)
+    command("index", "shards/*.tar", *DEEPSSIM, other, "--output", "table")
+    for how in ((*DEEPSSIM, "a.safetensors"), ("--hash", "phash")):
+        done = command("detect", "--target", "targets", "--source", "table", *how)
+        assert done.returncode == 2
+        assert f"its algorithm is {projection.open_projection(other).fingerprint}" in done.stderr

@@ -191,3 +191,50 @@ def test_hostile_names_are_shown_inert() -> None:
         assert done.returncode == 0, done.stderr
         assert "\x1b" not in done.stdout
         assert "\udcff" not in done.stdout
+
+
+class TestProtocols:
+    @pytest.mark.parametrize("protocol", ["reidentification", "classes"])
+    def test_a_table_of_all_detectors(self, protocol: str) -> None:
+        options = ["--protocol", protocol, "--images", "photos", "--detectors", "ssim,ncc,phash"]
+        done = run(EVALUATE, *options, "--output", "a.json")
+        assert (done.stderr, done.returncode) == ("", 0)
+        assert done.stdout.startswith(f"Protocol {protocol}: ")
+        assert "Thresholds fitted on 4 images, numbers from 4 others; seed 0." in done.stdout
+        made = json.loads(Path("a.json").read_text())
+        assert [detector["name"] for detector in made["detectors"]] == ["ssim", "ncc", "phash"]
+        assert run(EVALUATE, *options, "--jobs", "1", "--format", "json").stdout == (
+            Path("a.json").read_text()
+        )
+
+    def test_robustness_on_a_list_with_splits(self) -> None:
+        lines = [f"photos/{n}.png,{n},{'val' if n < 2 else 'test'}" for n in range(4)]
+        Path("list.csv").write_text("\n".join(["path,id,split", *lines, "photos/5.png,5,train"]))
+        made = document("--protocol", "robustness", "--identities", "list.csv")
+        assert len(made["parts"]) == 1 + 24
+        assert made["images"]["calibration"] == made["images"]["reported"] == 2
+        assert made["images"]["ignored"] == 1
+        assert made["parts"][0]["counts"] == {"right": 48, "unrelated": 48}
+
+    def test_a_page_is_written(self) -> None:
+        pytest.importorskip("jinja2", reason="Jinja2 is not installed (it comes with an extra)")
+        done = run(EVALUATE, "--protocol", "classes", "--images", "photos", "--output", "a.html")
+        assert done.returncode == 0, done.stderr
+        assert "memscan evaluation: classes" in Path("a.html").read_text(encoding="utf-8")
+
+    @pytest.mark.parametrize(
+        ("arguments", "sentence"),
+        [
+            (["--pairs", "a.csv"], "--pairs and --edits are not for a protocol"),
+            (["--images", "photos", "--edits", "crop"], "--pairs and --edits are not for a"),
+            (["--images", "photos", "--detectors", "lcmem"], "lcmem: needs its weights, as"),
+            (["--images", "photos", "--weights", "w.safetensors"], "w.json: there is no such card"),
+            (["--images", "photos/1.png"], "the calibration half needs two images that can be"),
+        ],
+    )
+    def test_what_cannot_be_done_ends_with_one_sentence(
+        self, arguments: list[str], sentence: str
+    ) -> None:
+        done = run(EVALUATE, "--protocol", "robustness", *arguments)
+        assert (done.stdout, done.returncode) == ("", 2)
+        assert done.stderr.splitlines()[-1].startswith(f"Error: {sentence}")

@@ -134,6 +134,19 @@ def test_a_network_that_is_wrong_about_batches_gets_one_image_at_a_time(
     np.testing.assert_allclose(detector.embed(images(4)), expected(images(4)), atol=1e-5)
 
 
+def test_a_network_may_take_half_precision(tmp_path: Path) -> None:
+    onnx = pytest.importorskip("onnx", reason="onnx is not installed")
+    path, model = tmp_path / "half.onnx", onnx_model()
+    model.graph.input[0].type.tensor_type.elem_type = onnx.TensorProto.FLOAT16
+    model.graph.input[0].name = "half"
+    cast = onnx.helper.make_node("Cast", ["half"], ["images"], to=onnx.TensorProto.FLOAT)
+    model.graph.node.insert(0, cast)
+    path.write_bytes(model.SerializeToString())
+    found = open_detector(write_card(path)).embed(images(3))
+    assert found.dtype == np.float32
+    np.testing.assert_allclose(found, expected(images(3)), atol=1e-3)
+
+
 def test_an_embedding_may_have_axes_of_one(tmp_path: Path) -> None:
     weights = write_script(tmp_path / "t.pt", "return (flat @ self.matrix)[:, :, None, None]")
     detector = open_detector(weights, trust=True)
@@ -220,6 +233,18 @@ class TestRefusals:
             refused("neither an ONNX file nor", write_card(path))
         refused("cannot be read", write_card(tmp_path / "missing.onnx"))
 
+    def test_of_files_that_are_too_large(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        weights = write_onnx(tmp_path / "tiny.onnx")
+        size = Path(weights).stat().st_size
+        for module in ("onnx_files", "weights"):
+            with monkeypatch.context() as patch:
+                patch.setattr(f"memscan.detectors.{module}.MOST_BYTES", size)
+                assert open_detector(weights)
+                patch.setattr(f"memscan.detectors.{module}.MOST_BYTES", size - 1)
+                refused("too large", weights)
+
     def test_of_files_that_were_cut_off(self, tmp_path: Path) -> None:
         whole = onnx_model().SerializeToString()
         path = tmp_path / "model.onnx"
@@ -301,6 +326,10 @@ class TestRefusals:
                 write_card(path, input=card))  # fmt: skip
         refused(r"takes \(n, 1, 16, 16\), but", write_onnx(path, channels=1))
 
+    def test_of_networks_that_take_no_end_of_images(self, tmp_path: Path) -> None:
+        weights = write_onnx(tmp_path / "model.onnx", batch=1 << 40)
+        refused("takes 1099511627776 images at a time", weights)
+
     def test_of_networks_with_two_inputs(self, tmp_path: Path) -> None:
         onnx = pytest.importorskip("onnx", reason="onnx is not installed")
         path, model = tmp_path / "model.onnx", onnx_model()
@@ -335,6 +364,8 @@ class TestRefusals:
         path = tmp_path / "model.onnx"
         write_onnx(path)
         refused(r"numbers of shape \(1, 8\) .*not \(1, 9\)", write_card(path, dimensions=9))
+        write_onnx(path, batch=3)
+        refused(r"numbers of shape \(3, 8\) .*not \(3, 9\)", write_card(path, dimensions=9))
         ending = "return (flat @ self.matrix)[:, :, None].repeat(1, 1, 2)"
         weights = write_script(tmp_path / "tokens.pt", ending)
         refused(r"shape \(1, 8, 2\)", weights, trust=True)

@@ -17,7 +17,10 @@ def write(path: Path, text: str) -> str:
 
 
 def test_lists_are_read_with_a_base_directory_and_any_case(tmp_path: Path) -> None:
-    text = "\ufeffpath, ID ,Split,ds_name\r\na.png,7,TRAIN,x\r\n\r\nsub/b.png, 8 ,Val,\r\n/c.png,9,test,\r\n"
+    text = (
+        "\ufeffpath, ID ,Split,ds_name\r\na.png,7,TRAIN,x\r\n\r\n"
+        "sub/b.png, 8 ,Val,\r\n/c.png,9,test,\r\n"
+    )
     path = write(tmp_path / "list.csv", text)
     assert identities.read_list(path, "/data") == [
         Listed("/data/a.png", "7", "train"),

@@ -85,7 +85,7 @@ def test_finished_parts_are_kept(
     output = tmp_path / "latents"
     with pytest.raises(KeyboardInterrupt):
         latent_making.make(paths, folder, str(output), progress=stop, jobs=1)
-    with pytest.raises(InputError, match="no latents: latents.json cannot be read"):
+    with pytest.raises(InputError, match=r"no latents: latents\.json cannot be read"):
         latents.read(str(output))
     first = (output / "part-00000.npy").stat().st_mtime_ns
     found = latent_making.make(paths, folder, str(output), jobs=1)

@@ -11,10 +11,11 @@ from PIL import Image
 
 from memscan.errors import InputError
 from memscan.evaluation import benchmark, detectors, gallery
-from memscan.evaluation.benchmark import Request
 from memscan.evaluation.describing import MOST_PIXELS, open_rgb
 from memscan.evaluation.edits import EDITS, key
 from memscan.evaluation.pairs import halve
+from memscan.evaluation.request import Request
+from memscan.protocols import Origin
 from memscan.reports.evaluation import render
 from memscan.scorecard import Basis, Scorecard
 from tests.drawing import picture, save
@@ -75,6 +76,7 @@ class TestDetectors:
     ) -> None:
         class Corner:
             name, description, default_threshold = "corner", "three numbers", 2.5
+            origin = Origin()
 
             def describe_sources(self, images: Sequence[Image.Image]) -> detectors.Rows:
                 return np.array([image.getpixel((0, 0)) for image in images], np.float32)
@@ -87,6 +89,11 @@ class TestDetectors:
             ) -> detectors.Distances:
                 both = np.abs(targets[:, None] - sources[None, :, None]).mean(axis=3)
                 return np.asarray(both.min(axis=2), np.float32)
+
+            def paired(
+                self, targets: detectors.Rows, sources: detectors.Rows
+            ) -> detectors.Distances:
+                return np.diag(self.distances(targets, sources))
 
             def bytes_per_source(self) -> int:
                 return 12

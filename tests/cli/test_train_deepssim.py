@@ -1,0 +1,105 @@
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+import pytest
+
+from tests.cli.running import MEMSCAN, run
+from tests.drawing import picture, save
+
+TRAIN = [*MEMSCAN, "train", "deepssim"]
+TINY = {"side": 32, "hidden": 8, "dimensions": 8, "tiles": 2, "steps": 2, "batch": 16, "epochs": 5}
+
+
+@pytest.fixture(autouse=True)
+def images(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    for seed in range(6):
+        save(picture(seed), tmp_path / f"photographs/{seed}.png")
+    Path("photographs/broken.png").write_bytes(b"broken")
+    Path("tiny.json").write_text(json.dumps({**TINY, "validation_pairs": 16}))
+
+
+def needs_torch() -> None:
+    pytest.importorskip("torch", reason="torch is not installed (the learned extra has it)")
+    pytest.importorskip("matplotlib", reason="matplotlib is not installed (see the report extra)")
+
+
+def test_weights_card_and_curves_are_written() -> None:
+    needs_torch()
+    arguments = ["--images", "photographs", "--config", "tiny.json", "--device", "cpu"]
+    done = run(
+        TRAIN, *arguments, "--output", "m.safetensors", "--plot", "curves.svg", "--epochs", "2"
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("Wrote m.safetensors and its card, from 4 images.\n2 epochs in ")
+    assert "On pairs of 2 other images" in done.stdout
+    assert "photographs/broken.png: left out: not an image" in done.stderr
+    card = json.loads(Path("m.json").read_text())
+    assert (card["kind"], card["training"]["epochs"]) == ("deepssim", 2)
+    assert b"Validation" in Path("curves.svg").read_bytes()
+    assert sorted(set(os.listdir()) - {"photographs", "tiny.json"}) == [
+        "curves.svg",
+        "m.json",
+        "m.safetensors",
+    ]
+
+
+def test_the_whole_configuration_is_printed() -> None:
+    done = run(TRAIN, "--print-config", "--config", "tiny.json", "--seed", "7")
+    assert (done.returncode, done.stderr) == (0, "")
+    printed = json.loads(done.stdout)
+    assert (printed["side"], printed["seed"], printed["alterations"]["noise"]) == (32, 7, 0.3)
+    Path("again.json").write_text(done.stdout)
+    assert run(TRAIN, "--print-config", "--config", "again.json").stdout == done.stdout
+
+
+@pytest.mark.parametrize("flag", ["-h", "--help"])
+def test_help(flag: str) -> None:
+    done = run(TRAIN, flag)
+    assert done.stdout.startswith("Usage: ")
+    assert "--images" in done.stdout
+    assert done.returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        ([], "name the --images to learn from and the --output to write"),
+        (["--images", "photographs"], "name the --images"),
+        (["--images", "no", "--output", "m.safetensors"], "no: "),
+        (["--images", "photographs", "--output", "m.pt"], "m.pt: the name of an output must end"),
+        (
+            ["--images", "photographs", "--output", "m.safetensors", "--plot", "c.gif"],
+            "c.gif: the name of an output must end in one of .png",
+        ),
+        (["--config", "wrong.json", "--print-config"], "wrong.json: 'sides' is unknown"),
+        (["--config", "missing.json", "--print-config"], "missing.json: cannot be read"),
+        (
+            ["--images", "photographs", "--output", "m.safetensors", "--device", "abacus"],
+            "abacus: no such device",
+        ),
+    ],
+)
+def test_what_cannot_be_done_is_one_sentence(arguments: list[str], sentence: str) -> None:
+    needs_torch()
+    Path("wrong.json").write_text('{"sides": 32}')
+    done = run(TRAIN, *arguments)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert sentence in done.stderr
+    assert "Traceback" not in done.stderr
+    assert done.stderr.count("Error:") == 1
+
+
+def test_without_torch_the_extra_is_named(tmp_path: Path) -> None:
+    blocked = tmp_path / "blocked"
+    blocked.mkdir()
+    (blocked / "sitecustomize.py").write_text("import sys; sys.modules['torch'] = None\n")
+    from tests.cli.running import ROOT
+
+    env = {"PYTHONPATH": os.pathsep.join((str(blocked), str(ROOT)))}
+    done = run(TRAIN, "--images", "photographs", "--output", "m.safetensors", env=env)
+    assert done.returncode == 2
+    assert "needs torch, which is not installed: pip install 'memscan[learned]'" in done.stderr
