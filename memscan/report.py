@@ -162,6 +162,11 @@ class Report:
         return None
 
     @property
+    def has_rate(self) -> bool:
+        """Whether the share of copies means anything: an uncalibrated detector finds none."""
+        return self.detector is None or self.detector.is_calibrated
+
+    @property
     def copies(self) -> int:
         """The number of targets with evidence of a copy, accepted ones included."""
         return sum(finding.is_copy for finding in self.findings)

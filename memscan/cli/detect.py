@@ -240,9 +240,9 @@ def _baseline(
 
 
 def _read_again(baseline: Baseline, may_be_missing: bool) -> Baseline:
-    """What the file of a baseline of this kind holds now; itself where there is none."""
+    """What the file of a baseline of this kind holds now."""
     if may_be_missing and not os.path.exists(baseline.path):
-        return baseline
+        return dataclasses.replace(baseline, entries=())
     return baseline.read(baseline.path, baseline.hash, baseline.hash_bits, baseline.detector)
 
 

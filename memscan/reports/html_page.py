@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from memscan.records import Verdict
 from memscan.report import Report
-from memscan.reports import Style, charts, repetition, score_chart, templating, wording
+from memscan.reports import Style, charts, glossary, repetition, score_chart, templating, wording
 from memscan.reports.page_data import page_data
 
 MAX_FAILURES = 1000
@@ -32,6 +32,7 @@ def render(report: Report, style: Style) -> str:
         script=script,
         data=data,
         wording=wording,
+        glossary=glossary,
         total=len(report.findings),
         filters=_filters(report),
         chart=charts,
@@ -73,7 +74,7 @@ def _compared_rates(
 ) -> tuple[tuple[charts.Whisker, ...], tuple[charts.Tick, ...]] | None:
     """The rates against the source and against the holdout, one above the other."""
     total = len(report.findings)
-    if report.holdout is None or not total:
+    if report.holdout is None or not total or not report.has_rate:
         return None
     return charts.whiskers(
         [

@@ -137,7 +137,7 @@ def holdout(report: Report) -> dict[str, Any] | None:
         "found": sum(item.found for item in found.sources),
         "hashed": found.hashed,
         "copies": found.copies,
-        "rate": rate(found.copies, len(report.findings)),
+        "rate": rate(found.copies, len(report.findings)) if report.has_rate else None,
         "only_source": found.only_source,
         "only_holdout": found.only_holdout,
         "p_value": _rounded(found.p_value),
@@ -180,7 +180,7 @@ def summary(report: Report) -> dict[str, Any]:
         "review": sum(finding.review for finding in report.findings),
         "accepted": sum(finding.accepted for finding in report.findings),
         "copies": report.copies,
-        "rate": rate(report.copies, len(report.findings)),
+        "rate": rate(report.copies, len(report.findings)) if report.has_rate else None,
         "failures": len(report.failures),
     }
 

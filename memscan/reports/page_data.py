@@ -13,7 +13,7 @@ from typing import Any, Iterable, Iterator, NamedTuple, Sequence
 from memscan import decode
 from memscan.records import Finding, Match, Reason
 from memscan.report import CopiedSource, Report
-from memscan.reports import wording
+from memscan.reports import glossary, wording
 from memscan.reports.names import file_uri, inert_path
 from memscan.reports.thumbnails import FORMAT, Drawing, Thumbnail, thumbnails
 
@@ -55,7 +55,7 @@ def page_data(report: Report) -> PageData:
         "files": files.rows,
         "mime": f"image/{FORMAT.lower()}",
         "blockSize": PICTURES_IN_BLOCK,
-        "reasons": {reason.value: text for reason, text in wording.reasons(report).items()},
+        "reasons": {reason.value: text for reason, text in glossary.reasons(report).items()},
         "scored": report.detector is not None,
     }
     pictures = iter(files.pictures)

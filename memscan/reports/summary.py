@@ -28,8 +28,8 @@ def lines(report: Report) -> Iterator[str]:
         accepted = sum(finding.accepted for finding in report.findings)
         yield f"Accepted by the baseline: {accepted:,}"
     yield from _reviews(report)
-    yield f"Memorisation rate: {wording.share(report.copies, total)}"
-    if report.holdout is not None:
+    yield f"Memorisation rate: {wording.memorised(report)}"
+    if report.holdout is not None and report.has_rate:
         yield from _holdout(report.holdout, total)
     if report.copied:
         yield "Most copied training images:"

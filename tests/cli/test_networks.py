@@ -112,7 +112,10 @@ def test_the_report_says_how_to_scan_again(capsysbinary: Capture, learned: Path)
 def test_a_baseline_of_a_detector(capsysbinary: Capture) -> None:
     scan = (*SCAN, "--quiet", "--detector", "deepssim", "--weights", "deepssim.safetensors")
     kept = ("--baseline", "accepted.json", "--fail-on", "review")
-    assert here(capsysbinary, *scan, *kept, "--update-baseline").code == 0
+    made = here(capsysbinary, *scan, *kept, "--update-baseline")
+    assert made.code == 0
+    assert "pairs were added to the baseline accepted.json\n" in made.error
+    assert not made.error.startswith("0 ")
     assert here(capsysbinary, *scan, *kept).code == 0
     by_hash = here(capsysbinary, *SCAN, *kept)
     assert by_hash.code == ExitCode.UNUSABLE_INPUT

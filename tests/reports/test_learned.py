@@ -11,7 +11,7 @@ import pytest
 
 from memscan.errors import InputError
 from memscan.records import Finding, Match, Thresholds, Verdict
-from memscan.report import Report
+from memscan.report import Holdout, Report, Source
 from memscan.reports import FORMATS, charts, read_back, render, repetition, score_chart
 from tests.reports.test_golden import LEARNED, ONE_TARGET, REVIEWED
 
@@ -54,6 +54,25 @@ def test_the_page_of_a_hash_has_nothing_of_it() -> None:
     assert "ncalibrated" not in static
     assert "Second look" not in static
     assert "distance in bits to the closest source image" in static
+
+
+@pytest.mark.parametrize("format", ["text", "html", "json"])
+def test_an_uncalibrated_detector_gives_no_rate(format: str) -> None:
+    if format == "html":
+        pytest.importorskip("jinja2", reason="the extra 'report' is not installed")
+    holdout = Holdout((Source("never", 5),), 5, 0, 0, 0, 1.0)
+    text = render(dataclasses.replace(REVIEWED, holdout=holdout), format)
+    if format == "json":
+        document = json.loads(text)
+        assert document["summary"]["rate"] is None
+        assert document["holdout"]["rate"] is None
+        return
+    assert "not known, for the detector is not calibrated" in text
+    assert "95 %" not in text
+    calibrated = render(dataclasses.replace(LEARNED, holdout=holdout), format)
+    assert "95 %" in calibrated
+    if format == "html":
+        assert "1 of 1 generated image is close to a training image, by a detector" in text
 
 
 class TestTheHistogram:
