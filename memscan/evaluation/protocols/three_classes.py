@@ -86,12 +86,11 @@ _NOTES = (
 
 @dataclass(frozen=True)
 class _Pairs:
-    """The pairs of one half: rows of targets and sources, forms of targets, and groups, (P,)."""
+    """The pairs of one half: rows of targets and sources, and forms of targets, (P,) each."""
 
     targets: Integers
     forms: Integers
     sources: Integers
-    groups: Integers
 
 
 def evaluate_classes(images: Images, request: Request = DEFAULT) -> Comparison:
@@ -113,7 +112,8 @@ def evaluate_classes(images: Images, request: Request = DEFAULT) -> Comparison:
     truths = [1 - _distances(judge, described, 0, half, False) for half in (fitted_on, reported)]
     labels = [classes.classify(truth, PUBLISHED) for truth in truths]
     _require_classes(labels)
-    weights = tables.samples(len(halves.reported), request.seed)
+    groups = gathered.groups(reported.sources)
+    weights = tables.samples(groups, request.seed)
     measured = []
     for number, detector in enumerate(detectors, start=1):
         thresholds: dict[str, float | None] = {}
@@ -126,9 +126,7 @@ def evaluate_classes(images: Images, request: Request = DEFAULT) -> Comparison:
             cuts = classes.fit(own, labels[0])
             thresholds[f"{part} duplicate"] = 1 - cuts.duplicate
             thresholds[f"{part} similar"] = 1 - cuts.similar
-            figures[part] = _figures(
-                others, truths[1], labels[1], reported.groups, cuts, weights, detector
-            )
+            figures[part] = _figures(others, truths[1], labels[1], groups, cuts, weights, detector)
         measured.append(Measured(thresholds, figures))
     counts = dict(zip(CLASSES, np.bincount(labels[1], minlength=len(CLASSES)).tolist()))
     layout = Layout(
@@ -153,12 +151,11 @@ def _drawn(rows: Integers, seed: int, half: int) -> _Pairs:
     steps = np.stack([random.permutation(count - 1)[:UNRELATED] + 1 for _ in range(count)])
     strangers = (own[:, None] + steps) % count
     unrelated = steps.shape[1]
-    groups = np.concatenate([np.repeat(own, forms), np.repeat(own, unrelated)])
+    sources = np.concatenate([np.repeat(own, forms), np.repeat(own, unrelated)])
     return _Pairs(
         targets=rows[np.concatenate([np.repeat(own, forms), strangers.ravel()])],
         forms=np.concatenate([np.tile(np.arange(forms), count), np.full(count * unrelated, forms)]),
-        sources=rows[groups],
-        groups=groups,
+        sources=rows[sources],
     )
 
 
