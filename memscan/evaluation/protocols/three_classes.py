@@ -74,8 +74,8 @@ _NOTES = (
     "Labels are thresholds of an SSIM (0.60 and 0.85), of 64 x 64 grey pixels. So the detector "
     "ssim scores 1.0 on aligned pairs with the published cuts by construction, which shows nothing "
     "of its worth; and a detector that was trained to estimate SSIM starts with an advantage, less "
-    "of one if it learned the SSIM of images of another size. In the published test set, too, every "
-    "label follows from the SSIM beside it.",
+    "of one if it learned the SSIM of images of another size. In the published test set, too, "
+    "every label follows from the SSIM beside it.",
     "Misaligned: either image mirrored upside down and left to right, turned by up to 10 degrees "
     "on black corners, and its gamma changed from 0.5 to 1.5, each by a chance of 0.8. The label "
     "stays that of the aligned pair.",
