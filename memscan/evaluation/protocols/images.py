@@ -125,3 +125,8 @@ class Gathered:
     sources: tuple[Source, ...]
     ignored: int
     failures: tuple[Failure, ...]
+
+    def groups(self, rows: Integers) -> Integers:
+        """The numbers, from 0, of the identities of some rows: what is drawn as a whole."""
+        _, groups = np.unique(self.identities[rows], return_inverse=True)
+        return groups.astype(np.int64)

@@ -15,6 +15,7 @@ import numpy.typing as npt
 from PIL import Image
 
 from memscan.errors import InputError
+from memscan.evaluation.describing import Described
 from memscan.evaluation.detectors import Detector
 from memscan.evaluation.edits import AS_IS, Edit
 from memscan.evaluation.protocols import columns, statistics, tables
@@ -122,22 +123,14 @@ def evaluate_reidentification(images: Images, request: Request = DEFAULT) -> Com
         drawn.append(pairs)
     fitting, reporting = drawn
     _, groups = np.unique(items.identities[reporting.sources], return_inverse=True)
-    weights = tables.samples(int(groups.max()) + 1, request.seed)
+    weights = tables.samples(groups, request.seed)
     described = gathered.described
     measured = []
     for number, detector in enumerate(detectors):
-
-        def measure(
-            pairs: _Drawn, groups: Integers, number: int = number, detector: Detector = detector
-        ) -> Pairs:
-            found = detector.paired(
-                described.targets[number][items.rows[pairs.targets], items.forms[pairs.targets]],
-                described.sources[number][items.rows[pairs.sources], items.forms[pairs.sources]],
-            )
-            return Pairs(found, pairs.right, groups)
-
-        fitted_on = measure(fitting, np.zeros(len(fitting.right), np.int64))
-        reported = measure(reporting, groups)
+        fitted_on, reported = (
+            Pairs(_distances(detector, described, number, items, pairs), pairs.right, own)
+            for pairs, own in ((fitting, np.zeros_like(fitting.sources)), (reporting, groups))
+        )
         best = statistics.fit_best_f1(fitted_on)
         recalled = statistics.fit_recall(fitted_on, RECALL)
         at_recall = statistics.rates(reported, recalled, weights)
@@ -160,6 +153,16 @@ def evaluate_reidentification(images: Images, request: Request = DEFAULT) -> Com
         ),
     )
     return tables.compare(request, layout, detectors, measured, gathered)
+
+
+def _distances(
+    detector: Detector, described: Described, number: int, items: _Items, pairs: _Drawn
+) -> npt.NDArray[np.float32]:
+    """How far apart the items of pairs are, by the detector of this number."""
+    return detector.paired(
+        described.targets[number][items.rows[pairs.targets], items.forms[pairs.targets]],
+        described.sources[number][items.rows[pairs.sources], items.forms[pairs.sources]],
+    )
 
 
 def _draw(items: Integers, identities: Integers, seed: Sequence[int]) -> _Drawn:

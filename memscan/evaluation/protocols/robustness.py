@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Iterator, Sequence
 
 import numpy as np
+import numpy.typing as npt
 
 from memscan.evaluation.describing import Described
 from memscan.evaluation.detectors import Detector
@@ -35,12 +36,17 @@ def evaluate_robustness(images: Images, request: Request = DEFAULT) -> Compariso
         _others(gathered.identities[rows], [request.seed, 0x0714, half])
         for half, rows in enumerate(halves)
     ]
-    weights = tables.samples(len(halves.reported), request.seed)
+    groups = [gathered.groups(rows) for rows in halves]
+    weights = tables.samples(groups[1], request.seed)
     measured = []
     for number, detector in enumerate(detectors):
         fitted_on, reported = (
-            _pairs(detector, gathered.described, number, rows, strangers)
-            for rows, strangers in zip(halves, others)
+            Pairs(
+                _distances(detector, gathered.described, number, rows, strangers),
+                np.tile(np.repeat([True, False], len(rows)), len(GRID)),
+                np.tile(own, 2 * len(GRID)),
+            )
+            for rows, strangers, own in zip(halves, others, groups)
         )
         threshold = statistics.fit_best_f1(fitted_on)
         cells = {POOLED: reported, **dict(_cells(reported))}
@@ -73,20 +79,17 @@ def _others(identities: Integers, seed: Sequence[int]) -> Integers:
     return np.array(drawn, np.int64)
 
 
-def _pairs(
+def _distances(
     detector: Detector, described: Described, number: int, rows: Integers, others: Integers
-) -> Pairs:
-    """For each edit all right pairs, then all unrelated ones, grouped by the unedited image."""
+) -> npt.NDArray[np.float32]:
+    """For each edit those of all right pairs, then those of all unrelated ones."""
     sources, targets = described.sources[number][rows, 0], described.targets[number]
-    found = []
-    for place in range(len(GRID)):
-        for edited in (rows, rows[others[:, place]]):
-            found.append(detector.paired(targets[edited, place], sources))
-    count = len(rows)
-    return Pairs(
-        np.concatenate(found),
-        np.tile(np.repeat([True, False], count), len(GRID)),
-        np.tile(np.arange(count), 2 * len(GRID)),
+    return np.concatenate(
+        [
+            detector.paired(targets[edited, place], sources)
+            for place in range(len(GRID))
+            for edited in (rows, rows[others[:, place]])
+        ]
     )
 
 

@@ -8,7 +8,7 @@ from typing import Dict, Iterator, Mapping, Sequence
 from memscan import __version__, hashing
 from memscan.evaluation import metrics
 from memscan.evaluation.detectors import Detector
-from memscan.evaluation.protocols.images import Gathered
+from memscan.evaluation.protocols.images import Gathered, Integers
 from memscan.evaluation.protocols.statistics import Floats
 from memscan.evaluation.request import Request
 from memscan.protocols import Column, Comparison, Contest, Entry, Part, ProtocolName
@@ -89,9 +89,9 @@ def compare(
     )
 
 
-def samples(groups: int, seed: int) -> Floats:
-    """How often each group counts: once, then in bootstrap samples."""
-    return metrics.weights(groups, seed)
+def samples(groups: Integers, seed: int) -> Floats:
+    """How often each of the groups (numbered from 0) counts: once, then in bootstrap samples."""
+    return metrics.weights(int(groups.max()) + 1, seed)
 
 
 def _contests(

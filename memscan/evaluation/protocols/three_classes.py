@@ -73,8 +73,9 @@ def _columns() -> Iterator[Column]:
 _NOTES = (
     "Labels are thresholds of an SSIM (0.60 and 0.85), of 64 x 64 grey pixels. So the detector "
     "ssim scores 1.0 on aligned pairs with the published cuts by construction, which shows nothing "
-    "of its worth; and a detector that was trained to estimate this SSIM starts with an advantage. "
-    "In the published test set, too, every label follows from the SSIM beside it.",
+    "of its worth; and a detector that was trained to estimate SSIM starts with an advantage, less "
+    "of one if it learned the SSIM of images of another size. In the published test set, too, "
+    "every label follows from the SSIM beside it.",
     "Misaligned: either image mirrored upside down and left to right, turned by up to 10 degrees "
     "on black corners, and its gamma changed from 0.5 to 1.5, each by a chance of 0.8. The label "
     "stays that of the aligned pair.",
@@ -86,12 +87,11 @@ _NOTES = (
 
 @dataclass(frozen=True)
 class _Pairs:
-    """The pairs of one half: rows of targets and sources, forms of targets, and groups, (P,)."""
+    """The pairs of one half: rows of targets and sources, and forms of targets, (P,) each."""
 
     targets: Integers
     forms: Integers
     sources: Integers
-    groups: Integers
 
 
 def evaluate_classes(images: Images, request: Request = DEFAULT) -> Comparison:
@@ -113,7 +113,8 @@ def evaluate_classes(images: Images, request: Request = DEFAULT) -> Comparison:
     truths = [1 - _distances(judge, described, 0, half, False) for half in (fitted_on, reported)]
     labels = [classes.classify(truth, PUBLISHED) for truth in truths]
     _require_classes(labels)
-    weights = tables.samples(len(halves.reported), request.seed)
+    groups = gathered.groups(reported.sources)
+    weights = tables.samples(groups, request.seed)
     measured = []
     for number, detector in enumerate(detectors, start=1):
         thresholds: dict[str, float | None] = {}
@@ -126,9 +127,7 @@ def evaluate_classes(images: Images, request: Request = DEFAULT) -> Comparison:
             cuts = classes.fit(own, labels[0])
             thresholds[f"{part} duplicate"] = 1 - cuts.duplicate
             thresholds[f"{part} similar"] = 1 - cuts.similar
-            figures[part] = _figures(
-                others, truths[1], labels[1], reported.groups, cuts, weights, detector
-            )
+            figures[part] = _figures(others, truths[1], labels[1], groups, cuts, weights, detector)
         measured.append(Measured(thresholds, figures))
     counts = dict(zip(CLASSES, np.bincount(labels[1], minlength=len(CLASSES)).tolist()))
     layout = Layout(
@@ -153,12 +152,11 @@ def _drawn(rows: Integers, seed: int, half: int) -> _Pairs:
     steps = np.stack([random.permutation(count - 1)[:UNRELATED] + 1 for _ in range(count)])
     strangers = (own[:, None] + steps) % count
     unrelated = steps.shape[1]
-    groups = np.concatenate([np.repeat(own, forms), np.repeat(own, unrelated)])
+    sources = np.concatenate([np.repeat(own, forms), np.repeat(own, unrelated)])
     return _Pairs(
         targets=rows[np.concatenate([np.repeat(own, forms), strangers.ravel()])],
         forms=np.concatenate([np.tile(np.arange(forms), count), np.full(count * unrelated, forms)]),
-        sources=rows[groups],
-        groups=groups,
+        sources=rows[sources],
     )
 
 

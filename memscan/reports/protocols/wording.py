@@ -129,8 +129,8 @@ def _by_cell(
         lost = [titles[contest.part] for contest in against if _is_behind(contest)]
         even = len(against) - len(won) - len(lost)
         yield (
-            f"{model} against {baseline}: clearly ahead in {len(won)} edits{_listed(won)}, clearly "
-            f"behind in {len(lost)}{_listed(lost)}, neither in {even}."
+            f"{model} against {baseline}, of {len(against)} edits: clearly ahead in {len(won)}"
+            f"{_listed(won)}, clearly behind in {len(lost)}{_listed(lost)}, neither in {even}."
         )
 
 

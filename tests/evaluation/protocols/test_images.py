@@ -64,6 +64,12 @@ def test_without_splits_whole_identities_are_drawn(folder: Path) -> None:
         assert half == [row for row in range(8) if row // 2 in {r // 2 for r in half}]
 
 
+def test_images_of_one_identity_are_drawn_together(folder: Path) -> None:
+    images = listed(folder, "path,id", *(f"{n}.png,{'bbaccd'[n]}" for n in range(6)))
+    gathered = images.gather(REQUEST, REQUEST.chosen())
+    assert gathered.groups(np.array([0, 1, 2, 0, 5])).tolist() == [1, 1, 0, 1, 2]
+
+
 def test_no_identity_is_in_both_halves(folder: Path) -> None:
     lines = ["0.png,a,val", "1.png,a,test", "2.png,b,test", "3.png,c,val"]
     with pytest.raises(InputError, match=r"list\.csv: the identity a is in both halves"):
