@@ -173,8 +173,11 @@ def evenly(values: npt.NDArray[np.floating], count: int, rng: np.random.Generato
     No position is drawn twice; where values of a kind are too few, others take their places.
     """
     bins = np.clip((values * _BINS).astype(np.int64), 0, _BINS - 1)
-    keys = rng.exponential(size=len(values)) * np.bincount(bins, minlength=_BINS)[bins]
-    return np.sort(np.argsort(keys, kind="stable")[:count])
+    sizes = np.bincount(bins, minlength=_BINS)
+    shuffled = rng.permutation(len(values))
+    by_bin = shuffled[np.argsort(bins[shuffled], kind="stable")]
+    turns = np.arange(len(values)) - np.repeat(np.cumsum(sizes) - sizes, sizes)
+    return np.sort(by_bin[np.argsort(turns, kind="stable")[:count]])
 
 
 def augmented(x: torch.Tensor, how: Augmentations, rng: np.random.Generator) -> torch.Tensor:

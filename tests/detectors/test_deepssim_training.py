@@ -107,8 +107,8 @@ def test_a_stopped_training_goes_on_to_the_same_weights(folder: str, tmp_path: P
 
     with pytest.raises(StoppedError):
         deepssim_training.train(folder, parts, recipe, device="cpu", on_epoch=stop)
+    other = dataclasses.replace(recipe, rate=1e-3)
     with pytest.raises(InputError, match="the checkpoint of another training"):
-        other = dataclasses.replace(recipe, rate=1e-3)
         deepssim_training.train(folder, parts, other, device="cpu")
     resumed = deepssim_training.train(folder, parts, recipe, device="cpu")
     assert resumed.run.resumed
