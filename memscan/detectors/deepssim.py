@@ -113,6 +113,8 @@ class Network(nn.Module):
             nn.Dropout(architecture.dropout),
             nn.Linear(architecture.hidden, architecture.dimensions),
         )
+        # The usual smaller weights leave GELU almost linear, and cosines that fall too slowly.
+        nn.init.kaiming_normal_(self.projection[1].weight)
 
     def maps(self, x: torch.Tensor) -> list[torch.Tensor]:
         """The feature maps of the four stages, the finest first."""
