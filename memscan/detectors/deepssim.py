@@ -6,6 +6,7 @@ layers. Images are grey, each with mean 0 and standard deviation 1.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field, replace
 from typing import Any, Mapping, Sequence
 
@@ -89,9 +90,10 @@ class GeneralisedMean(nn.Module):
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Means over the positions; activations below 1e-6 count as 1e-6."""
-        x = x.float().clamp(min=_LEAST_ACTIVATION)
-        mean: torch.Tensor = (x**self.power).mean((2, 3)) ** (1 / self.power)
-        return mean
+        logarithms = x.float().clamp(min=_LEAST_ACTIVATION).log()  # small powers would vanish
+        positions = math.log(x.shape[2] * x.shape[3])
+        sums = torch.logsumexp(self.power * logarithms, (2, 3)) - positions
+        return (sums / self.power).exp()
 
 
 class Network(nn.Module):
@@ -111,6 +113,8 @@ class Network(nn.Module):
             nn.Dropout(architecture.dropout),
             nn.Linear(architecture.hidden, architecture.dimensions),
         )
+        # The usual smaller weights leave GELU almost linear, and cosines that fall too slowly.
+        nn.init.kaiming_normal_(self.projection[1].weight)
 
     def maps(self, x: torch.Tensor) -> list[torch.Tensor]:
         """The feature maps of the four stages, the finest first."""

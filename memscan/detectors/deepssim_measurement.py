@@ -20,6 +20,7 @@ from memscan.detectors.deepssim import Network
 from memscan.detectors.deepssim_recipe import Alterations
 from memscan.detectors.deepssim_training import figures, measured_pairs, predicted
 from memscan.detectors.ssim import ssim
+from memscan.detectors.ssim_pairs import Label
 from memscan.detectors.tiles import Tiles
 
 Values = npt.NDArray[np.float64]
@@ -65,10 +66,14 @@ def measure(
     count: int,
     seed: int = 0,
     shares: Alterations | None = None,
+    label: Label = ssim,
 ) -> Measured:
-    """Predict ``count`` pairs of photographs, as they are and misaligned."""
+    """Predict ``count`` pairs of photographs, as they are and misaligned.
+
+    ``label`` is the SSIM that the network learned.
+    """
     rng = np.random.default_rng(seed)
-    pairs = measured_pairs(photographs, side, count, shares or Alterations(), rng)
+    pairs = measured_pairs(photographs, side, count, shares or Alterations(), rng, label)
     aligned = pairs.ssim.cpu().double().numpy()
     by_network, by_pixels = {}, {}
     for name, misalign in _MISALIGNMENTS.items():
@@ -76,7 +81,7 @@ def measure(
         images[pairs.other] = misalign(images[pairs.other], rng)
         lying = dataclasses.replace(pairs, images=images)
         by_network[name] = Errors.of(predicted(network, lying), aligned)
-        plain = ssim(images[pairs.one], images[pairs.other]).cpu().double().numpy()
+        plain = label(images[pairs.one], images[pairs.other]).cpu().double().numpy()
         by_pixels[name] = Errors.of(plain, aligned)
     edges = [-1.0, *np.linspace(0, 1, 11)]
     histogram = np.histogram(np.clip(aligned, -1, 1), edges)[0]

@@ -38,7 +38,7 @@ class Augmentations:
 
     flip: float = number(0.5, 0, 1)
     affine: float = number(0.75, 0, 1)
-    turn_degrees: float = number(12.0, 0, 180)
+    turn_degrees: float = number(8.0, 0, 180)
     move: float = number(0.04, 0, 0.5)
     zoom: float = number(0.75, 0, 1)
     zoom_least: float = number(0.9, 0.5, 2)
@@ -57,7 +57,9 @@ class Augmentations:
 class Recipe:
     """The network, the pairs, and the schedule.
 
-    ``side`` is that of the input in pixels. Each photograph gives ``tiles`` parts that pairs are
+    ``side`` is that of the input in pixels. ``label`` is the SSIM that is learned: of images that
+    were brought to the same mean and contrast, or as DeepSSIM published it. Each photograph gives
+    ``tiles`` parts that pairs are
     made from, itself first. ``validation`` is the share of photographs kept for validation, and
     ``validation_pairs`` the number of pairs made of them. ``init`` is a safetensors file with
     published ConvNeXt weights; then the stem and ``frozen`` stages stay as they are. An epoch has
@@ -69,9 +71,10 @@ class Recipe:
     backbone: str = choice("convnext-small-cpu", *sorted(SIZES.keys() - {"convnext-small-cpu"}))
     side: int = whole(32, 32, 1024)
     norm: str = choice("batch", "layer")
-    hidden: int = whole(384, 1, 8192)
+    hidden: int = whole(512, 1, 8192)
     dimensions: int = whole(256, 1, 8192)
-    dropout: float = number(0.1, 0, 0.9)
+    dropout: float = number(0.0, 0, 0.9)
+    label: str = choice("matched", "published")
     init: str | None = path()
     frozen: int = whole(0, 0, 4)
     tiles: int = whole(16, 1, 1000)

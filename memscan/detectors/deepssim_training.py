@@ -27,8 +27,8 @@ from memscan.detectors.deepssim import (
     fill,
 )
 from memscan.detectors.deepssim_recipe import Alterations, Recipe
-from memscan.detectors.ssim import standardised
-from memscan.detectors.ssim_pairs import Pairs
+from memscan.detectors.ssim import ssim, standardised
+from memscan.detectors.ssim_pairs import LABELS, Label, Pairs
 from memscan.detectors.tiles import Tiles
 from memscan.detectors.training import Checkpoints, Figures, Plan, Run
 from memscan.records import Failure, Progress
@@ -199,17 +199,24 @@ def figures(cosines: npt.NDArray[np.float64], ssim: npt.NDArray[np.float64]) -> 
 
 
 def measured_pairs(
-    photographs: Tiles, side: int, count: int, shares: Alterations, rng: np.random.Generator
+    photographs: Tiles,
+    side: int,
+    count: int,
+    shares: Alterations,
+    rng: np.random.Generator,
+    label: Label = ssim,
 ) -> Pairs:
     """``count`` pairs with a flat histogram of SSIM."""
-    made = ssim_pairs.make(photographs, side, _SURPLUS * count, 2, shares, rng)
+    made = ssim_pairs.make(photographs, side, _SURPLUS * count, 2, shares, rng, label)
     return made.of(ssim_pairs.evenly(made.ssim.cpu().numpy(), count, rng))
 
 
 def _batches(learned: Tiles, recipe: Recipe, rng: np.random.Generator) -> Iterator[Pairs]:
-    groups = recipe.batch // recipe.group
+    groups, label = recipe.batch // recipe.group, LABELS[recipe.label]
     for _ in range(recipe.steps):
-        pairs = ssim_pairs.make(learned, recipe.side, groups, recipe.group, recipe.alterations, rng)
+        pairs = ssim_pairs.make(
+            learned, recipe.side, groups, recipe.group, recipe.alterations, rng, label
+        )
         yield _augmented(pairs, recipe, rng)
 
 
@@ -221,10 +228,17 @@ def _augmented(pairs: Pairs, recipe: Recipe, rng: np.random.Generator) -> Pairs:
 def _validation(network: Network, held_out: Tiles, recipe: Recipe) -> Callable[[], Figures]:
     """The same augmented pairs after each epoch."""
     rng = np.random.default_rng(recipe.seed)
-    pairs = measured_pairs(held_out, recipe.side, recipe.validation_pairs, recipe.alterations, rng)
+    pairs = measured_pairs(
+        held_out,
+        recipe.side,
+        recipe.validation_pairs,
+        recipe.alterations,
+        rng,
+        LABELS[recipe.label],
+    )
     pairs = _augmented(pairs, recipe, rng)
-    ssim = pairs.ssim.cpu().double().numpy()
-    return lambda: figures(predicted(network, pairs), ssim)
+    truth = pairs.ssim.cpu().double().numpy()
+    return lambda: figures(predicted(network, pairs), truth)
 
 
 def _architecture(recipe: Recipe) -> Architecture:

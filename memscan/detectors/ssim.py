@@ -2,8 +2,12 @@
 
 The index of Wang, Bovik, Sheikh and Simoncelli (2004) with the defaults of scikit-image's
 ``structural_similarity``: a uniform window of 7 x 7 pixels, sample covariances, K1 = 0.01 and
-K2 = 0.03, and the mean over the windows that lie inside. Each image is first brought to mean 0 and
-standard deviation 1, and the range of the data is that of the first image, as DeepSSIM has it.
+K2 = 0.03, and the mean over the windows that lie inside.
+
+DeepSSIM takes it of images with mean 0 and standard deviation 1. There its luminance term, a ratio
+of products of local means, jumps from 1 to -1 where a mean crosses 0, and an image and its negative
+are alike, since minus times minus is plus. :func:`ssim` brings images to a common mean and contrast
+that are positive instead, so that the index means what its authors say.
 """
 
 from __future__ import annotations
@@ -14,6 +18,7 @@ WINDOW = 7
 """The side of a window in pixels: the least that an image may have."""
 
 _K1, _K2 = 0.01, 0.03
+_MEAN, _DEVIATION = 0.5, 0.2  # of pixels from 0 to 1, about those of a photograph
 _LEAST_DEVIATION = 1e-3  # as in ``inputs``: noise in one colour is not made into a picture
 
 
@@ -26,22 +31,30 @@ def standardised(x: torch.Tensor) -> torch.Tensor:
 
 
 def ssim(one: torch.Tensor, other: torch.Tensor) -> torch.Tensor:
-    """The SSIM, at most 1, of n pairs of grey images of shape (n, 1, height, width).
+    """The SSIM, from -1 to 1, of n pairs of grey images of shape (n, 1, height, width).
 
-    The result has shape (n,). Two images of one colour have 1.
+    Each image is brought to the same mean and contrast, and the range of the data is 1. The result
+    has shape (n,). Two images of one colour have 1.
     """
-    return plain_ssim(standardised(one), standardised(other))
+    one, other = (_MEAN + _DEVIATION * standardised(x) for x in (one, other))
+    return plain_ssim(one, other, torch.ones(len(one), device=one.device))
 
 
-def plain_ssim(one: torch.Tensor, other: torch.Tensor) -> torch.Tensor:
-    """As :func:`ssim`, of the pixels as they are."""
+def published_ssim(one: torch.Tensor, other: torch.Tensor) -> torch.Tensor:
+    """As :func:`ssim`, of standardised images and the range of the first, as DeepSSIM has it."""
+    one, other = standardised(one), standardised(other)
+    span = one.amax((1, 2, 3)) - one.amin((1, 2, 3))
+    return plain_ssim(one, other, span.clamp(min=_LEAST_DEVIATION))
+
+
+def plain_ssim(one: torch.Tensor, other: torch.Tensor, span: torch.Tensor) -> torch.Tensor:
+    """The SSIM of the pixels as they are, whose range is given for each pair, of shape (n,)."""
     maps = torch.cat([one, other, one * one, other * other, one * other], 1)
     mean_1, mean_2, square_1, square_2, product = _window_means(maps).unbind(1)
     sample = WINDOW**2 / (WINDOW**2 - 1)
     variance_1 = sample * (square_1 - mean_1 * mean_1)
     variance_2 = sample * (square_2 - mean_2 * mean_2)
     covariance = sample * (product - mean_1 * mean_2)
-    span = (one.amax((1, 2, 3)) - one.amin((1, 2, 3))).clamp(min=_LEAST_DEVIATION)
     c1, c2 = ((k * span[:, None, None]) ** 2 for k in (_K1, _K2))
     luminance = (2 * mean_1 * mean_2 + c1) / (mean_1 * mean_1 + mean_2 * mean_2 + c1)
     structure = (2 * covariance + c2) / (variance_1 + variance_2 + c2)

@@ -7,6 +7,7 @@ the aligned pair is taken, and what training does to images afterwards does not 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Callable, Mapping
 
 import numpy as np
 import numpy.typing as npt
@@ -15,7 +16,7 @@ from torch.nn import functional
 
 from memscan.detectors import augmentations
 from memscan.detectors.deepssim_recipe import Alterations, Augmentations
-from memscan.detectors.ssim import ssim
+from memscan.detectors.ssim import published_ssim, ssim
 from memscan.detectors.tiles import Tiles
 
 _BINS = 20
@@ -23,6 +24,11 @@ _MOST_NOISE, _MOST_BLUR = 0.5, 8.0  # standard deviation of pixels from 0 to 1; 
 _LEAST_NOISE, _LEAST_BLUR = 0.01, 0.4
 
 Ints = npt.NDArray[np.int64]
+
+Label = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
+
+LABELS: Mapping[str, Label] = {"matched": ssim, "published": published_ssim}
+"""What :class:`~memscan.detectors.deepssim_recipe.Recipe` may call the SSIM that is learned."""
 
 
 @dataclass(frozen=True)
@@ -65,6 +71,7 @@ def make(
     size: int,
     shares: Alterations,
     rng: np.random.Generator,
+    label: Label = ssim,
 ) -> Pairs:
     """All pairs within groups of ``size`` images that come from one window of a photograph.
 
@@ -93,7 +100,7 @@ def make(
     one, other = np.triu_indices(size, 1)
     starts = size * np.arange(groups)[:, None]
     one, other = (starts + one).ravel(), (starts + other).ravel()
-    values = ssim(images[one], aligned(images[other], corners[other] - corners[one]))
+    values = label(images[one], aligned(images[other], corners[other] - corners[one]))
     to = images.device
     return Pairs(
         images,
@@ -173,8 +180,11 @@ def evenly(values: npt.NDArray[np.floating], count: int, rng: np.random.Generato
     No position is drawn twice; where values of a kind are too few, others take their places.
     """
     bins = np.clip((values * _BINS).astype(np.int64), 0, _BINS - 1)
-    keys = rng.exponential(size=len(values)) * np.bincount(bins, minlength=_BINS)[bins]
-    return np.sort(np.argsort(keys, kind="stable")[:count])
+    sizes = np.bincount(bins, minlength=_BINS)
+    shuffled = rng.permutation(len(values))
+    by_bin = shuffled[np.argsort(bins[shuffled], kind="stable")]
+    turns = np.arange(len(values)) - np.repeat(np.cumsum(sizes) - sizes, sizes)
+    return np.sort(by_bin[np.argsort(turns, kind="stable")[:count]])
 
 
 def augmented(x: torch.Tensor, how: Augmentations, rng: np.random.Generator) -> torch.Tensor:

@@ -54,7 +54,7 @@ def test_each_alteration_lowers_the_ssim_and_spares_the_first_image(
     photographs: Tiles, kind: str
 ) -> None:
     pairs, plain = made(photographs, dataclasses.replace(NONE, **{kind: 1.0})), made(photographs)
-    assert float(pairs.ssim.mean()) < 0.9
+    assert float(pairs.ssim.mean()) < 0.95
     assert torch.equal(pairs.images[::3], plain.images[::3])
     assert not torch.equal(pairs.images[1::3], plain.images[1::3])
     assert float(pairs.images.min()) >= 0
@@ -99,10 +99,10 @@ def test_labels_cover_the_range_and_weigh_alike(photographs: Tiles) -> None:
 def test_pairs_drawn_evenly_have_a_flat_histogram() -> None:
     rng = np.random.default_rng(0)
     values = rng.beta(0.5, 1.5, 20_000)
-    rows = ssim_pairs.evenly(values, 4000, rng)
-    assert len(set(rows.tolist())) == 4000
+    rows = ssim_pairs.evenly(values, 2000, rng)
+    assert len(set(rows.tolist())) == 2000
     counts = np.histogram(values[rows], 10, (0, 1))[0]
-    assert counts.max() / counts.min() < 1.5
+    assert counts.max() / counts.min() < 1.1
     assert np.ptp(np.histogram(values, 10, (0, 1))[0]) > 3000
     assert len(ssim_pairs.evenly(np.full(10, 0.5), 4, rng)) == 4
 
