@@ -7,25 +7,27 @@ import os
 import click
 
 from memscan.cli import options
+from memscan.cli.listed import image_list, listed_images
 from memscan.cli.process import ExitCode, note, warn, write_stdout
 from memscan.cli.progress import progress_bars
 from memscan.errors import InputError
 
 
 @click.command(name="autoencoder", context_settings={"help_option_names": ["-h", "--help"]})
-@click.option("--images", metavar="DIR", multiple=True, required=True, help="Images. Repeatable.")
+@image_list
 @click.option("--output", metavar="DIR", required=True, help="A directory as diffusers writes it.")
 @click.option("--config", metavar="FILE", help="What is to differ from the defaults, as JSON.")
-@options.recursive
 @options.device
 @options.max_pixels
 @options.jobs
 @options.no_progress
 def command(
     images: tuple[str, ...],
+    listing: str | None,
+    base_dir: str | None,
+    recursive: bool,
     output: str,
     config: str | None,
-    recursive: bool,
     device: str,
     max_pixels: int | None,
     jobs: int | None,
@@ -33,6 +35,7 @@ def command(
 ) -> int:
     """Train a small AutoencoderKL in a few minutes (extras learned, diffusion).
 
+    Of a --list, the images of the split train are taken; some of them measure the loss.
     Run the same command again after a stop: it goes on after the last epoch. Any other directory
     that diffusers wrote does as well wherever an --autoencoder is asked for.
     """
@@ -42,19 +45,16 @@ def command(
     require("torch", "learned")
     require("diffusers", "diffusion")
     from memscan.detectors import autoencoder_training, configuration
-    from memscan.sources import given
-    from memscan.sources.directories import Selection
 
     recipe = autoencoder_training.Recipe()
     if config is not None:
         recipe = configuration.read(config, recipe)
     if os.path.exists(output) and not os.path.isdir(output):
         raise InputError(f"{output}: is no directory")
-    listings = given.list_images(images, Selection(recursive), "directory")
-    given.require_files(listings, "training")
+    listed = listed_images(images, listing, base_dir, recursive, recipe.seed)
     with progress_bars(not no_progress, verb="") as progress:
         done = autoencoder_training.train(
-            given.in_bytewise_order(listings),
+            [one.path for one in listed if listing is None or one.split == "train"],
             output,
             recipe,
             device=device,

@@ -15,7 +15,7 @@ from typing import Any, Dict, Mapping
 import torch
 from torch import nn
 
-from memscan.detectors import devices, weights
+from memscan.detectors import weights
 from memscan.detectors.extras import require
 from memscan.detectors.weights import State
 from memscan.errors import InputError
@@ -89,7 +89,7 @@ class Encoder(nn.Module):
 
     def latents(self, pixels: torch.Tensor, device: torch.device) -> torch.Tensor:
         """The latents of pixels from 0 to 1, on the device that the encoder is on."""
-        with torch.no_grad(), devices.mixed_precision(device):
+        with torch.no_grad():
             latents: torch.Tensor = self(pixels.to(device))
             return latents
 

@@ -28,7 +28,6 @@ from memscan.errors import InputError
 CUTS = Cuts(duplicate=0.5, similar=0.5)
 """Where the published code cuts; what they mean is for a calibration to say."""
 
-_BLOCK_NUMBERS = 1 << 24
 _MOST_DEPTH, _MOST_WIDTH, _MOST_PATCH = 64, 4096, 16
 
 
@@ -62,16 +61,11 @@ class LCMem:
         return np.asarray(embeddings.cpu().numpy(), np.float32)
 
     def scores(self, targets: Embeddings, sources: Embeddings) -> Scores:
-        """Probabilities of all pairs, (M, N), so many targets at a time that memory is bounded."""
-        found = np.empty((len(targets), len(sources)), np.float32)
-        step = max(1, _BLOCK_NUMBERS // max(1, sources.size))
+        """Probabilities of all pairs, (M, N)."""
         with torch.inference_mode():
-            columns = torch.from_numpy(sources).to(self.device)
-            for start in range(0, len(targets), step):
-                rows = torch.from_numpy(targets[start : start + step]).to(self.device)
-                logits = self.network.logits(rows[:, None], columns[None])
-                found[start : start + step] = torch.sigmoid(logits).cpu().numpy()
-        return found
+            rows, columns = (torch.from_numpy(one).to(self.device) for one in (targets, sources))
+            scores = torch.sigmoid(self.network.all_logits(rows, columns))
+        return np.asarray(scores.cpu().numpy(), np.float32)
 
     def paired(self, targets: Embeddings, sources: Embeddings) -> Scores:
         """Probabilities row by row, (n,)."""

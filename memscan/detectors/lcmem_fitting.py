@@ -122,7 +122,7 @@ class Learning:
         losses, right, others = [], [], []
         for batch in checked:
             loss, first, second = self._loss(batch)
-            logits = self.network.logits(first[:, None], second[None])
+            logits = self.network.all_logits(first, second)
             diagonal = torch.eye(len(logits), dtype=torch.bool, device=logits.device)
             losses.append(float(loss))
             right.append(logits[diagonal])

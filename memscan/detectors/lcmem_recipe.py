@@ -22,9 +22,9 @@ from memscan.detectors.training import Plan
 class Schedule:
     """How long and how fast a stage is trained; see :class:`memscan.detectors.training.Plan`."""
 
-    epochs: int = whole(40, 1, 100_000)
+    epochs: int = whole(10, 1, 100_000)
     patience: int = whole(10, 1, 100_000)
-    steps: int = whole(50, 1, 1_000_000)
+    steps: int = whole(40, 1, 1_000_000)
     minutes: float | None = configuration.minutes()
     batch: int = whole(64, 2, 65_536)
     learning_rate: float = number(1e-3, 1e-7, 1)
@@ -133,7 +133,7 @@ class ImageRecipe:
     """Stage two, on images: every second view is of an image that is edited anew each time."""
 
     augmentation: Augmentation = Augmentation()
-    schedule: Schedule = Schedule(epochs=30, steps=40, batch=48, learning_rate=5e-4)
+    schedule: Schedule = Schedule(epochs=25, learning_rate=5e-4)
     objective: Objective = Objective()
 
 

@@ -225,11 +225,10 @@ class _ImagePairs:
         rng = np.random.default_rng(draw.seed)
         pixels = self.store.pixels([other for _, other in draw.pairs])
         edited = self.recipe.augmentation.apply(pixels, rng)
-        return Batch(
-            self._unedited([one for one, _ in draw.pairs]),
-            self.encoder.latents(edited, self.where),
-            int(rng.integers(1, len(draw.pairs))),
-        )
+        with devices.mixed_precision(self.where):
+            first = self._unedited([one for one, _ in draw.pairs])
+            second = self.encoder.latents(edited, self.where)
+        return Batch(first, second, int(rng.integers(1, len(draw.pairs))))
 
     def _unedited(self, rows: Sequence[int]) -> torch.Tensor:
         if self.kept is not None:

@@ -12,7 +12,7 @@ import numpy.typing as npt
 from memscan import decode, hashing
 from memscan.detectors import inputs
 from memscan.detectors.cards import Input
-from memscan.errors import HashError, ImageError, ReadError
+from memscan.errors import HashError, ImageError, InputError, ReadError
 from memscan.records import Failure, Progress, Stage
 
 Bytes = npt.NDArray[np.uint8]
@@ -23,10 +23,7 @@ KEPT_BYTES = 1 << 31
 
 @dataclass
 class Pictures:
-    """Images by row, as RGB of one size.
-
-    A picture that was read once must not vanish: reading it again raises ImageError.
-    """
+    """Images by row, as RGB of one size."""
 
     paths: Sequence[str]
     wanted: Input
@@ -38,10 +35,14 @@ class Pictures:
         return len(self.paths)
 
     def pixels(self, rows: Sequence[int]) -> Bytes:
-        """Pixels from 0 to 255 of shape (n, 3, height, width). Raises ImageError."""
-        return np.stack([self._one(row) for row in rows])
+        """Pixels from 0 to 255 of shape (n, 3, height, width), of images that were read before.
 
-    def _one(self, row: int) -> Bytes:
+        Raises InputError for one that cannot be read any more.
+        """
+        return np.stack([self._read_before(row) for row in rows])
+
+    def picture(self, row: int) -> Bytes:
+        """Pixels from 0 to 255 of shape (3, height, width). Raises ImageError."""
         found = self._kept.get(row)
         if found is None:
             image = decode.open_image(self.paths[row], self.max_pixels).image
@@ -51,6 +52,12 @@ class Pictures:
             if (len(self._kept) + 1) * found.nbytes <= self.kept_bytes:
                 self._kept[row] = found
         return found
+
+    def _read_before(self, row: int) -> Bytes:
+        try:
+            return self.picture(row)
+        except ImageError as error:
+            raise InputError(f"{self.paths[row]}: was read before, and now not: {error}") from error
 
 
 def readable(
@@ -66,7 +73,7 @@ def readable(
 
     def attempt(row: int) -> None:
         try:
-            whole._one(row)
+            whole.picture(row)
         except ImageError as error:
             failures[row] = Failure(paths[row], stage_of(error), str(error))
 

@@ -42,6 +42,20 @@ class Siamese(nn.Module):
         difference: torch.Tensor = self.head((first - second).abs()).squeeze(-1)
         return difference
 
+    def all_logits(self, first: torch.Tensor, second: torch.Tensor) -> torch.Tensor:
+        """The log odds of all pairs of rows, of shape (m, n), in the memory of the result.
+
+        The head is a difference of two distances in the L1 norm: one over the dimensions whose
+        weight is positive, one over the others, with columns scaled by the size of their weights.
+        """
+        weight = self.head.weight[0]
+        sums = []
+        for chosen in (weight > 0, weight <= 0):
+            scale = weight[chosen].abs()
+            sums.append(torch.cdist(first[:, chosen] * scale, second[:, chosen] * scale, p=1))
+        odds: torch.Tensor = sums[0] - sums[1] + self.head.bias
+        return odds
+
     def forward(self, first: torch.Tensor, second: torch.Tensor) -> Embedded:
         """The embeddings of two batches of latents."""
         first, second = self.embed(torch.cat([first, second])).chunk(2)

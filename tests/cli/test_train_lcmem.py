@@ -49,6 +49,11 @@ def test_from_images_to_a_detector(
     assert said == ["Warning: images/broken.png: not an image in a format that memscan opens"]
     assert capfd.readouterr().out.startswith("ae: 1 epochs; unseen images come back with")
 
+    words = "train autoencoder --list list.csv --base-dir images --output of-list --config a.json"
+    assert run_command(memscan, words.split()) == 0
+    assert len(said) == 1
+    assert capfd.readouterr().out != ""
+
     words = "latents --images images --autoencoder ae --output latents --views 2 --max-failures 0"
     assert run_command(memscan, words.split()) == 3
     assert "8 images in 2 views of 4 x 32 x 32 in latents\n" in capfd.readouterr().out

@@ -178,3 +178,7 @@ def test_pixels_are_kept_only_within_bounds(tmp_path: Path) -> None:
     assert np.array_equal(free.pixels([2, 0, 1]), tight.pixels([2, 0, 1]))
     assert (len(free._kept), len(tight._kept)) == (3, 2)
     assert np.array_equal(free.pixels([0, 1, 2]), tight.pixels([0, 1, 2]))
+    Path(paths[1]).unlink()
+    assert free.pixels([1]).shape == (1, 3, 8, 8)
+    with pytest.raises(InputError, match=r"01\.png: was read before, and now not: "):
+        tight.pixels([1])

@@ -66,9 +66,7 @@ def test_pixels_are_rgb_from_0_to_1_for_every_kind_of_image(path: str) -> None:
         assert 0 <= pixels.min() <= pixels.max() <= 1
 
 
-def test_scores_are_the_head_on_differences_of_all_pairs(
-    path: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_scores_are_the_head_on_differences_of_all_pairs(path: str) -> None:
     detector = load(path)
     rows = embedded(detector)
     weight = detector.network.head.weight.detach().double().numpy()[0]
@@ -77,8 +75,8 @@ def test_scores_are_the_head_on_differences_of_all_pairs(
     expected = 1 / (1 + np.exp(-odds))
     assert np.allclose(detector.scores(rows[:3], rows), expected, atol=1e-6)
     assert np.allclose(detector.paired(rows[:3], rows[2:]), expected[[0, 1, 2], [2, 3, 4]])
-    monkeypatch.setattr(lcmem, "_BLOCK_NUMBERS", 1)
-    assert np.allclose(detector.scores(rows[:3], rows), expected, atol=1e-6)
+    assert (weight > 0).any()
+    assert (weight < 0).any()
     assert detector.scores(rows[:0], rows).shape == (0, 5)
     assert detector.scores(rows, rows[:0]).shape == (5, 0)
 
