@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from memscan.detectors.backbones import SIZES
 from memscan.detectors.configuration import choice, minutes, number, path, whole
 
 
@@ -21,7 +20,7 @@ class Alterations:
     blur: float = number(0.3, 0, 1)
     blend: float = number(0.3, 0, 1)
     patch: float = number(0.3, 0, 1)
-    shift: float = number(0.2, 0, 1)
+    shift: float = number(0.0, 0, 1)
     other: float = number(0.1, 0, 1)
 
 
@@ -68,7 +67,7 @@ class Recipe:
     the next one times ``layer_decay``.
     """
 
-    backbone: str = choice("convnext-small-cpu", *sorted(SIZES.keys() - {"convnext-small-cpu"}))
+    backbone: str = choice("convnext-small-cpu", "convnext-tiny", "convnext-base")
     side: int = whole(32, 32, 1024)
     norm: str = choice("batch", "layer")
     hidden: int = whole(512, 1, 8192)
