@@ -37,7 +37,7 @@ class Augmentations:
 
     flip: float = number(0.5, 0, 1)
     affine: float = number(0.75, 0, 1)
-    turn_degrees: float = number(8.0, 0, 180)
+    turn_degrees: float = number(10.0, 0, 180)
     move: float = number(0.04, 0, 0.5)
     zoom: float = number(0.75, 0, 1)
     zoom_least: float = number(0.9, 0.5, 2)
@@ -79,7 +79,7 @@ class Recipe:
     tiles: int = whole(16, 1, 1000)
     validation: float = number(0.15, 0.01, 0.9)
     validation_pairs: int = whole(1024, 16, 100_000)
-    epochs: int = whole(20, 1, 100_000)
+    epochs: int = whole(40, 1, 100_000)
     steps: int = whole(200, 1, 10_000_000)
     batch: int = whole(128, 2, 65_536)
     group: int = whole(4, 2, 64)
