@@ -106,15 +106,16 @@ class Network(nn.Module):
         self.backbone = ConvNeXt(size, architecture.stem, _FROM_SCRATCH)
         self.pools = nn.ModuleList(GeneralisedMean() for _ in size.widths)
         pooled = sum(size.widths)
+        first = nn.Linear(pooled, architecture.hidden)
         self.projection = nn.Sequential(
             nn.BatchNorm1d(pooled) if architecture.norm == "batch" else nn.LayerNorm(pooled),
-            nn.Linear(pooled, architecture.hidden),
+            first,
             nn.GELU(),
             nn.Dropout(architecture.dropout),
             nn.Linear(architecture.hidden, architecture.dimensions),
         )
         # The usual smaller weights leave GELU almost linear, and cosines that fall too slowly.
-        nn.init.kaiming_normal_(self.projection[1].weight)
+        nn.init.kaiming_normal_(first.weight)
 
     def maps(self, x: torch.Tensor) -> list[torch.Tensor]:
         """The feature maps of the four stages, the finest first."""

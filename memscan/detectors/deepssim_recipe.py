@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from memscan.detectors.backbones import SIZES
 from memscan.detectors.configuration import choice, minutes, number, path, whole
 
 
@@ -21,7 +20,7 @@ class Alterations:
     blur: float = number(0.3, 0, 1)
     blend: float = number(0.3, 0, 1)
     patch: float = number(0.3, 0, 1)
-    shift: float = number(0.2, 0, 1)
+    shift: float = number(0.0, 0, 1)
     other: float = number(0.1, 0, 1)
 
 
@@ -38,7 +37,7 @@ class Augmentations:
 
     flip: float = number(0.5, 0, 1)
     affine: float = number(0.75, 0, 1)
-    turn_degrees: float = number(8.0, 0, 180)
+    turn_degrees: float = number(10.0, 0, 180)
     move: float = number(0.04, 0, 0.5)
     zoom: float = number(0.75, 0, 1)
     zoom_least: float = number(0.9, 0.5, 2)
@@ -68,7 +67,7 @@ class Recipe:
     the next one times ``layer_decay``.
     """
 
-    backbone: str = choice("convnext-small-cpu", *sorted(SIZES.keys() - {"convnext-small-cpu"}))
+    backbone: str = choice("convnext-small-cpu", "convnext-tiny", "convnext-base")
     side: int = whole(32, 32, 1024)
     norm: str = choice("batch", "layer")
     hidden: int = whole(512, 1, 8192)
@@ -80,7 +79,7 @@ class Recipe:
     tiles: int = whole(16, 1, 1000)
     validation: float = number(0.15, 0.01, 0.9)
     validation_pairs: int = whole(1024, 16, 100_000)
-    epochs: int = whole(20, 1, 100_000)
+    epochs: int = whole(40, 1, 100_000)
     steps: int = whole(200, 1, 10_000_000)
     batch: int = whole(128, 2, 65_536)
     group: int = whole(4, 2, 64)

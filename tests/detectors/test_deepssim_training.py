@@ -13,6 +13,7 @@ import torch
 from safetensors.torch import save_file
 
 from memscan.detectors import cards, deepssim, deepssim_training, tiles, weights
+from memscan.detectors.backbones import SIZES
 from memscan.detectors.deepssim import Network
 from memscan.detectors.deepssim_measurement import measure
 from memscan.detectors.deepssim_recipe import Recipe
@@ -27,7 +28,7 @@ TINY = Recipe(
     tiles=4,
     validation_pairs=64,
     epochs=2,
-    steps=40,
+    steps=30,
     batch=32,
     validation=0.25,
 )
@@ -80,7 +81,7 @@ def test_the_card_tells_how_the_weights_came_about(
     assert card.calibration is None
     told = card.training
     assert (told["images"], told["validation_images"]) == (12, 4)
-    assert told["pairs"] == 2 * 40 * 8 * 6
+    assert told["pairs"] == 2 * 30 * 8 * 6
     assert told["configuration"] == dataclasses.asdict(TINY)
     assert set(told["validation"]) == {"loss", "mae", "spearman"}
     assert json.loads(card.text())["training"]["seconds"] >= 0
@@ -168,6 +169,11 @@ def test_published_weights_begin_a_training(folder: str, tmp_path: Path) -> None
     weights.write_whole(init, b"\x80\x04")
     with pytest.raises(InputError, match="a pickle, which could run any code"):
         deepssim_training.train(folder, output, recipe, device="cpu")
+
+
+def test_every_backbone_can_be_asked_for() -> None:
+    backbone = next(field for field in dataclasses.fields(Recipe) if field.name == "backbone")
+    assert set(backbone.metadata["words"]) == set(SIZES)
 
 
 def test_rates_fall_from_head_to_stem() -> None:

@@ -77,4 +77,4 @@ def test_large_images_are_refused_where_asked(tmp_path: Path) -> None:
 def test_an_image_of_one_pixel_has_tiles(tmp_path: Path) -> None:
     paths = [save(Image.new("L", (1, 1), grey), tmp_path / f"{grey}.png") for grey in (0, 200)]
     read = tiles.read(paths, 32, 6, 0)[0]
-    assert (read.pixels[1] == 200).all()
+    assert set(read.pixels[1].flatten().tolist()) == {200}
