@@ -125,8 +125,8 @@ def test_what_plain_baselines_do_better_is_said() -> None:
         "phash+training by 5.0 [-2.0, 10.0, may be chance].",
         "lcmem-1: some plain baseline is clearly ahead (by AUC, with an interval beyond 0) in 1 of "
         "3 edits (blur 1).",
-        "lcmem-1 against phash+training, of 3 edits: clearly ahead in 1 (blur 2), clearly behind in "
-        "1 (blur 1), neither in 1.",
+        "lcmem-1 against phash+training, of 3 edits: clearly ahead in 1 (blur 2), clearly behind "
+        "in 1 (blur 1), neither in 1.",
         "lcmem-2 is ahead of all 2 plain baselines (AUC of all edits); the closest is mse, by 10.0 "
         "[5.0, 20.0].",
     ]
