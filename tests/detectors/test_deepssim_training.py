@@ -64,8 +64,9 @@ def test_it_learns_what_random_weights_do_not_know(
     )
     losses = [epoch.validation["loss"] for epoch in trained.run.epochs]
     assert min(losses) < losses[0]
-    assert learned.network["aligned"].spearman > plain.network["aligned"].spearman + 0.1
-    assert learned.network["aligned"].mae < plain.network["aligned"].mae
+    # Random weights put aligned pairs into a fair order, but know nothing of mirrors or values.
+    assert learned.network["mirrored"].spearman > plain.network["mirrored"].spearman + 0.1
+    assert learned.network["aligned"].mae < 0.75 * plain.network["aligned"].mae
     assert sum(learned.histogram) == 200
     assert learned.plain["aligned"].mae < 0.2
     assert learned.plain["mirrored"].mae > learned.plain["aligned"].mae + 0.1

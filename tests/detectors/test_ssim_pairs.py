@@ -54,7 +54,7 @@ def test_each_alteration_lowers_the_ssim_and_spares_the_first_image(
     photographs: Tiles, kind: str
 ) -> None:
     pairs, plain = made(photographs, dataclasses.replace(NONE, **{kind: 1.0})), made(photographs)
-    assert float(pairs.ssim.mean()) < 0.95
+    assert float(pairs.ssim.mean()) < 0.98
     assert torch.equal(pairs.images[::3], plain.images[::3])
     assert not torch.equal(pairs.images[1::3], plain.images[1::3])
     assert float(pairs.images.min()) >= 0
