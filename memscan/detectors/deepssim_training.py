@@ -180,7 +180,7 @@ def predicted(network: Network, pairs: Pairs) -> npt.NDArray[np.float64]:
     """The cosines of pairs, of shape (m,)."""
     with torch.inference_mode():
         parts = torch.split(standardised(pairs.images), _EMBEDDED_AT_ONCE)
-        rows = torch.cat([network(part) for part in parts])
+        rows = torch.cat([network.unflipped(part) for part in parts])
         cosines = (rows[pairs.one] * rows[pairs.other]).sum(1)
     return cosines.cpu().double().numpy()
 

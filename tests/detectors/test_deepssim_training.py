@@ -64,9 +64,9 @@ def test_it_learns_what_random_weights_do_not_know(
     )
     losses = [epoch.validation["loss"] for epoch in trained.run.epochs]
     assert min(losses) < losses[0]
-    # Random weights put aligned pairs into a fair order, but know nothing of mirrors or values.
-    assert learned.network["mirrored"].spearman > plain.network["mirrored"].spearman + 0.1
-    assert learned.network["aligned"].mae < 0.75 * plain.network["aligned"].mae
+    # Random weights put pairs into a fair order, but know nothing of values.
+    for name in ("aligned", "mirrored"):
+        assert learned.network[name].mae < 0.75 * plain.network[name].mae
     assert sum(learned.histogram) == 200
     assert learned.plain["aligned"].mae < 0.2
     assert learned.plain["mirrored"].mae > learned.plain["aligned"].mae + 0.1
