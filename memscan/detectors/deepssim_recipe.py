@@ -36,10 +36,10 @@ class Augmentations:
     """
 
     flip: float = number(0.5, 0, 1)
-    affine: float = number(0.75, 0, 1)
+    affine: float = number(0.9, 0, 1)
     turn_degrees: float = number(10.0, 0, 180)
     move: float = number(0.04, 0, 0.5)
-    zoom: float = number(0.75, 0, 1)
+    zoom: float = number(0.5, 0, 1)
     zoom_least: float = number(0.9, 0.5, 2)
     zoom_most: float = number(1.05, 0.5, 2)
     bias: float = number(0.25, 0, 1)
@@ -78,8 +78,8 @@ class Recipe:
     frozen: int = whole(0, 0, 4)
     tiles: int = whole(16, 1, 1000)
     validation: float = number(0.15, 0.01, 0.9)
-    validation_pairs: int = whole(1024, 16, 100_000)
-    epochs: int = whole(40, 1, 100_000)
+    validation_pairs: int = whole(512, 16, 100_000)
+    epochs: int = whole(48, 1, 100_000)
     steps: int = whole(200, 1, 10_000_000)
     batch: int = whole(128, 2, 65_536)
     group: int = whole(4, 2, 64)
