@@ -140,7 +140,7 @@ def load(path: str, card: Card, device: str = "auto", trust: bool = False) -> Ex
         from memscan.detectors.torchscript import ScriptNetwork
 
         return ExportedDetector(path, card, ScriptNetwork(path, content, card, device), sha256)
-    if _is_safetensors(content):
+    if weights.is_safetensors(content):
         raise InputError(f"{path}: safetensors, which is a state without a network; {_EXPORT}")
     from memscan.detectors.onnx_networks import OnnxNetwork
 
@@ -159,8 +159,3 @@ def _require_script(path: str, content: bytes) -> None:
     if ("data.pkl",) in folders:
         raise InputError(f"{path}: a pickle, which could run any code; {_EXPORT}")
     raise InputError(f"{path}: an archive, but not of TorchScript; {_EXPORT}")
-
-
-def _is_safetensors(content: bytes) -> bool:
-    """Whether it begins with the length of a header in JSON."""
-    return content[8:9] == b"{" and 8 + int.from_bytes(content[:8], "little") <= len(content)

@@ -42,9 +42,17 @@ def read_bytes(path: str, conversion: str = CONVERSION) -> bytes:
             content = file.read()
     except OSError as error:
         raise InputError(f"{path}: cannot be read: {error.strerror}") from error
-    if content[:1] == b"\x80":  # every pickle since protocol 2
+    if content[:1] == b"\x80" and not is_safetensors(content):  # every pickle since protocol 2
         raise InputError(f"{path}: a pickle, which could run any code; {conversion}")
     return content
+
+
+def is_safetensors(content: bytes) -> bool:
+    """Whether it begins with the length of a header in JSON, whatever byte that length begins with.
+
+    No pickle does: its first bytes would be a protocol and an opcode of as many bytes.
+    """
+    return content[8:9] == b"{" and 8 + int.from_bytes(content[:8], "little") <= len(content)
 
 
 def parse(path: str, content: bytes) -> State:

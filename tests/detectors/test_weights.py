@@ -51,6 +51,15 @@ def test_a_pickle_is_refused_and_not_opened(tmp_path: Path, protocol: int) -> No
     assert os.listdir(tmp_path) == ["model.pkl"]
 
 
+def test_weights_whose_header_is_as_long_as_a_pickle_begins_are_read(tmp_path: Path) -> None:
+    """One header in 32 has a length that begins with the byte of a pickle."""
+    states = ({"a" * count: STATE["a"]} for count in range(1, 400))
+    content = next(content for content in map(save, states) if content[:1] == b"\x80")
+    path = tmp_path / "model.safetensors"
+    path.write_bytes(content)
+    assert len(weights.parse(str(path), weights.read_bytes(str(path)))) == 1
+
+
 @pytest.mark.parametrize("protocol", [0, 1])
 def test_an_old_pickle_is_no_safetensors_file(tmp_path: Path, protocol: int) -> None:
     path = tmp_path / "model.pkl"
