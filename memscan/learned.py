@@ -53,10 +53,11 @@ class LearnedEncoder:
     Embeddings are made by one thread at a time, since a network uses all cores by itself; images
     are decoded by the others meanwhile. Batches are those of the files' order, whatever the number
     of threads, because the numbers of a network depend on what else is in a batch, if only in
-    their last digits.
+    their last digits. With ``has_cosines``, a network whose rows are not of length 1 is refused.
     """
 
     detector: Detector
+    has_cosines: bool = True
     has_quality: bool = False
     is_modelled: bool = False
     in_processes: bool = False
@@ -151,7 +152,7 @@ class LearnedEncoder:
                     for start in range(0, len(pixels), BATCH)
                 ]
             )
-        if not vectors.have_cosines(embeddings).all():
+        if self.has_cosines and not vectors.have_cosines(embeddings).all():
             raise InputError(f"{self.card.name}: the network gives rows that are not of length 1")
         return embeddings
 

@@ -148,7 +148,7 @@ def command(
         drawing.require_empty(folder)
     engines.check(jobs)
     opened = networks.open_one(detector, weights, trust=trust_weights, device=device)
-    encoder = LearnedEncoder(opened)
+    encoder = LearnedEncoder(opened, has_cosines=detector in networks.ENCODERS)
     method = heat_maps.choose(encoder.detector, heat_by)
     selection = Selection(recursive, exclude, follow_symlinks)
     limit = decode.MAX_PIXELS if max_pixels is None else max_pixels

@@ -45,8 +45,9 @@ class LCMem:
 
     @property
     def fingerprint(self) -> str:
-        """The kind and the weights, which hold the autoencoder as well."""
-        return f"lcmem:{self.sha256[:16]}"
+        """The kind, the weights, which hold the autoencoder as well, and what the card says."""
+        taken = self.card.input
+        return f"lcmem-{self.sha256[:16]}-{taken.width}x{taken.height}-{taken.fit}"
 
     def prepare(self, image: Image.Image) -> Pixels:
         """RGB from 0 to 1, stretched to the size of the input. Raises HashError."""

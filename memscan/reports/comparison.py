@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import numpy as np
+
+from memscan.detectors.classes import CLASSES, classify
 from memscan.report import Network, Report
 from memscan.reports import learned
 from memscan.reports.names import hex_digits, inert_path
@@ -25,18 +28,15 @@ def render(report: Report) -> str:
 
 
 def render_score(a: str, b: str, score: float, network: Network) -> str:
-    """The score that a learned detector gives two images, and what that means by its cuts."""
-    if score >= network.cuts.duplicate:
-        verdict = "duplicate"
-    else:
-        verdict = "similar" if score >= network.cuts.similar else "different"
+    """The score that a learned detector gives two images, and their class by its cuts."""
+    kind = CLASSES[int(classify(np.array(score), network.cuts))]
     lines = [
         f"A: {inert_path(a)}",
         f"B: {inert_path(b)}",
         f"Detector: {learned.title(network)}",
         f"Score: {score:.4f}",
         f"Cuts: {learned.cuts(network)}",
-        f"Verdict: {verdict}",
+        f"Class: {kind}",
         f"The detector is {learned.calibration(network)}",
     ]
     return "\n".join(lines) + "\n"

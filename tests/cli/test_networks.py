@@ -174,7 +174,7 @@ class TestCompare:
             "Detector: lcmem tiny (weights sha256 01db91d06032)\n"
             "Score: 1.0000\n"
             "Cuts: duplicate from 0.9, similar from 0.6\n"
-            "Verdict: duplicate\n"
+            "Class: duplicate\n"
             "The detector is calibrated: at the cut of duplicates 0.0005 of 20,000 unrelated pairs "
             "passed (0.001 was asked for) and 0.9 of 100 right ones\n"
         )
@@ -184,7 +184,7 @@ class TestCompare:
         asked = ("--detector", "deepssim", "--weights", "raw.safetensors")
         done = here(capsysbinary, "compare", *pair, *asked)
         assert done.out.endswith(
-            "Verdict: different\n"
+            "Class: different\n"
             "The detector is not calibrated, so what it finds is worth a review and no more\n"
         )
 

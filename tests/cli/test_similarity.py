@@ -9,6 +9,7 @@ from PIL import Image
 
 from tests.cli.running import MEMSCAN, run
 from tests.detectors import networks
+from tests.detectors.small import lcmem_in, needs_diffusers
 from tests.drawing import picture, save
 
 SIMILARITY = [*MEMSCAN, "similarity"]
@@ -28,6 +29,19 @@ def weights(work: Path) -> list[str]:
     save(half, work / "generated/half.png")
     (work / "generated/broken.png").write_bytes(b"broken")
     return ["--detector", "encoder", "--weights", "model.onnx"]
+
+
+def test_scores_that_are_no_cosines_are_compared(work: Path) -> None:
+    needs_diffusers()
+    lcmem_in(work / "network")
+    chosen = ("--detector", "lcmem", "--weights", "network/model.safetensors")
+    done = run(SIMILARITY, *PLACES, *chosen, "--output", "m.npz", "--format", "json")
+    assert done.returncode == 0, done.stderr
+    with np.load("m.npz") as matrix:
+        names, scores = matrix["sources"].tolist(), matrix["scores"]
+        row = matrix["targets"].tolist().index("generated/identical.png")
+    assert ((scores > 0) & (scores < 1)).all()
+    assert names[int(scores[row].argmax())] == "training_data/class_A/img_0.png"
 
 
 def test_the_output_byte_for_byte(weights: list[str]) -> None:

@@ -42,6 +42,24 @@ def autoencoder_in(folder: Path, seed: int = 0) -> str:
     return str(folder)
 
 
+def lcmem_in(folder: Path) -> str:
+    """Weights of LCMem that nobody trained, with their card."""
+    import torch
+
+    from memscan.detectors import autoencoder, lcmem, weights
+    from memscan.detectors.backbones import Size
+    from memscan.detectors.siamese import Siamese
+
+    encoder, sha256 = autoencoder.load(autoencoder_in(folder / "autoencoder"))
+    torch.manual_seed(0)
+    size = Size((1, 1, 1, 1), (8, 8, 8, 12), 2)
+    network = Siamese(size, encoder.channels, 6)
+    card = lcmem.card_of("untrained", 32, size, 6, encoder, sha256, {})
+    written = str(folder / "model.safetensors")
+    weights.write(written, lcmem.state_of(encoder, network), card)
+    return written
+
+
 def pictures_in(folder: Path, count: int) -> list[str]:
     """Different pictures of different sizes."""
     return [

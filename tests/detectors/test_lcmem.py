@@ -8,16 +8,14 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tests.detectors.small import CONFIG, autoencoder_in, needs_diffusers
+from tests.detectors.small import CONFIG, lcmem_in, needs_diffusers
 
 needs_diffusers()
 
-import torch  # noqa: E402
 
-from memscan.detectors import autoencoder, cards, lcmem, weights  # noqa: E402
+from memscan.detectors import cards, lcmem  # noqa: E402
 from memscan.detectors.backbones import Size  # noqa: E402
 from memscan.detectors.lcmem import LCMem  # noqa: E402
-from memscan.detectors.siamese import Siamese  # noqa: E402
 from memscan.errors import InputError  # noqa: E402
 from tests.drawing import picture  # noqa: E402
 
@@ -27,14 +25,7 @@ SMALL = Size((1, 1, 1, 1), (8, 8, 8, 12), 2)
 @pytest.fixture(scope="module")
 def path(tmp_path_factory: pytest.TempPathFactory) -> str:
     """Weights that nobody trained."""
-    folder = tmp_path_factory.mktemp("weights")
-    encoder, sha256 = autoencoder.load(autoencoder_in(folder / "autoencoder"))
-    torch.manual_seed(0)
-    network = Siamese(SMALL, encoder.channels, 6)
-    card = lcmem.card_of("untrained", 32, SMALL, 6, encoder, sha256, {})
-    written = str(folder / "model.safetensors")
-    weights.write(written, lcmem.state_of(encoder, network), card)
-    return written
+    return lcmem_in(tmp_path_factory.mktemp("weights"))
 
 
 def load(path: str, **changes: Any) -> LCMem:
@@ -92,7 +83,7 @@ def test_a_trained_card_is_not_calibrated_and_names_its_weights(path: str) -> No
     detector = load(path)
     assert not detector.card.is_calibrated
     assert detector.card.kind == "lcmem"
-    assert detector.fingerprint == f"lcmem:{detector.card.sha256[:16]}"  # type: ignore[index]
+    assert detector.fingerprint == f"lcmem-{detector.sha256[:16]}-32x32-stretch"
     assert " " not in detector.fingerprint
 
 
