@@ -18,7 +18,7 @@ import pytest
 
 from memscan import cli, decode, hash_image, records
 from memscan.baseline import Baseline
-from memscan.detectors import cards
+from memscan.detectors import cards, configuration, deepssim_recipe
 from memscan.reports import FORMATS, csv_table
 from tests.cli.running import MEMSCAN, ROOT, environment, run
 from tests.detectors import networks
@@ -110,7 +110,13 @@ def test_the_training_commands_leave_what_others_take(trained: Path) -> None:
 
 
 def test_the_cards_shown_are_cards() -> None:
-    assert [cards.parse(json.loads(card)).kind for card in CARDS] == ["encoder"] * 3
+    assert [cards.parse(json.loads(card)).kind for card in CARDS] == ["encoder"]
+
+
+def test_the_recipe_shown_is_a_configuration() -> None:
+    (shown,) = re.findall(r'^    \{"backbone".*?\}\}$', README, re.MULTILINE | re.DOTALL)
+    recipe = configuration.changed(deepssim_recipe.Recipe(), json.loads(shown))
+    assert recipe.backbone == "convnext-tiny"
 
 
 def run_line(line: str) -> subprocess.CompletedProcess[str]:
