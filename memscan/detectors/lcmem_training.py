@@ -68,8 +68,14 @@ def train_on_latents(
     """
     where = devices.choose(options.device)
     found = latents.read(folder)
-    train, val = (_LatentPairs.of(found, listed, split, recipe) for split in ("train", "val"))
     encoder = found.encoder()
+    least = lcmem.least_side(encoder, recipe.size)
+    if found.making.side < least:
+        raise InputError(
+            f"{folder}: the images of its latents must have {least} pixels a side or more, not "
+            f"{found.making.side} (memscan latents --side {least})"
+        )
+    train, val = (_LatentPairs.of(found, listed, split, recipe) for split in ("train", "val"))
     torch.manual_seed(recipe.schedule.seed)
     network = Siamese(recipe.size, encoder.channels, recipe.dimensions).to(where)
     learning = Learning(network, recipe.schedule, recipe.objective, where, options)

@@ -146,6 +146,18 @@ def test_an_image_with_one_latent_is_no_positive_of_its_own(place: Place, tmp_pa
     assert done.images == {"train": 4, "val": 4}
 
 
+def test_latents_of_images_that_are_too_small_are_one_sentence(
+    place: Place, tmp_path: Path
+) -> None:
+    folder, output = str(tmp_path / "latents"), str(tmp_path / "model.safetensors")
+    latent_making.make(place.paths, place.autoencoder, folder, views=2, side=16, jobs=1)
+    with pytest.raises(InputError, match="must have 32 pixels a side or more, not 16 "):
+        lcmem_training.train_on_latents(folder, place.listed, output, LATENT, QUIET)
+    fine = configuration.changed(LATENT, {"patch": 1})
+    lcmem_training.train_on_latents(folder, place.listed, output, fine, QUIET)
+    assert lcmem.load(output, cards.read(output), "cpu").card.input.width == 16
+
+
 def test_images_that_cannot_be_read_are_failures_of_stage_two(place: Place, tmp_path: Path) -> None:
     broken = tmp_path / "broken.png"
     broken.write_bytes(b"broken")
