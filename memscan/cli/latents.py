@@ -70,7 +70,7 @@ def command(
 
     require("torch", "learned")
     require("diffusers", "diffusion")
-    listed = listed_images(images, listing, base_dir, recursive, seed)
+    listed = listed_images(images, listing, base_dir, recursive)
     from memscan.detectors import latent_making
 
     with progress_bars(not no_progress, verb="Encoding") as progress:

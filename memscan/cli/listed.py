@@ -40,7 +40,7 @@ def image_list(command: Command) -> Command:
 
 
 def listed_images(
-    images: tuple[str, ...], listing: str | None, base_dir: str | None, recursive: bool, seed: int
+    images: tuple[str, ...], listing: str | None, base_dir: str | None, recursive: bool
 ) -> list[Listed]:
     """What the options name. Raises InputError."""
     from memscan.detectors import identities
@@ -50,9 +50,9 @@ def listed_images(
     if bool(images) == (listing is not None):
         raise InputError("give either --images or --list")
     if listing is not None:
-        return identities.read_list(listing, base_dir, seed)
+        return identities.read_list(listing, base_dir)
     if base_dir is not None:
         raise InputError("--base-dir belongs to --list")
     listings = given.list_images(images, Selection(recursive), "directory")
     given.require_files(listings, "training")
-    return identities.each_its_own(given.in_bytewise_order(listings), seed)
+    return identities.each_its_own(given.in_bytewise_order(listings))

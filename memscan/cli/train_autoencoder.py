@@ -51,7 +51,7 @@ def command(
         recipe = configuration.read(config, recipe)
     if os.path.exists(output) and not os.path.isdir(output):
         raise InputError(f"{output}: is no directory")
-    listed = listed_images(images, listing, base_dir, recursive, recipe.seed)
+    listed = listed_images(images, listing, base_dir, recursive)
     with progress_bars(not no_progress, verb="") as progress:
         done = autoencoder_training.train(
             [one.path for one in listed if listing is None or one.split == "train"],

@@ -89,7 +89,7 @@ def command(
     if plot is not None:
         outputs.check_writable([plot], plots.SUFFIXES)
         plots.require_matplotlib()
-    listed = listed_images(images, listing, base_dir, recursive, recipe.schedule.seed)
+    listed = listed_images(images, listing, base_dir, recursive)
     with progress_bars(not no_progress, verb="") as progress:
         how = lcmem_fitting.Options(
             device=device,

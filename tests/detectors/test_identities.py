@@ -39,12 +39,14 @@ def test_images_without_an_id_are_identities_of_their_own(tmp_path: Path) -> Non
 def test_without_splits_whole_identities_are_drawn_the_same_way_each_time(tmp_path: Path) -> None:
     rows = "".join(f"{row}.png,{row // 3}\n" for row in range(60))
     path = write(tmp_path / "list.csv", f"path,id\n{rows}")
-    found = identities.read_list(path, seed=1)
-    assert found == identities.read_list(path, seed=1)
-    assert found != identities.read_list(path, seed=2)
+    found = identities.read_list(path)
+    assert found == identities.read_list(path)
     splits = {one.identity: one.split for one in found}
     assert all(splits[one.identity] == one.split for one in found)
     assert Counter(splits.values()) == {"train": 17, "val": 3}
+    assert {name for name, split in splits.items() if split == "val"} == {"0", "3", "18"}
+    elsewhere = identities.read_list(path, "/elsewhere")
+    assert [one.split for one in elsewhere] == [one.split for one in found]
 
 
 @pytest.mark.parametrize(
