@@ -265,7 +265,8 @@ def _checkpoints(
 ) -> Checkpoints:
     """The state beside the output, and what makes it that of this training."""
     names = "\0".join(f"{one.path}\0{one.identity}\0{one.split}" for one in listed)
-    document = f"{made_with} {type(recipe).__name__} {configuration.text(recipe)}{names}"
+    settings = configuration.changed(recipe, {"schedule": {"minutes": None}})
+    document = f"{made_with} {type(recipe).__name__} {configuration.text(settings)}{names}"
     identity = hashlib.sha256(document.encode("utf-8", "surrogateescape")).hexdigest()
     return Checkpoints(output + training.CHECKPOINT_SUFFIX, identity)
 

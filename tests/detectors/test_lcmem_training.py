@@ -104,7 +104,8 @@ def test_weights_do_not_depend_on_workers_or_stops(place: Place, tmp_path: Path)
     other = configuration.changed(IMAGE, {"schedule": {"learning_rate": 1e-5}})
     with pytest.raises(InputError, match="the checkpoint of another training"):
         lcmem_training.train_on_images(place.first, place.listed, output, other, QUIET)
-    again = lcmem_training.train_on_images(place.first, place.listed, output, IMAGE, QUIET)
+    longer = configuration.changed(IMAGE, {"schedule": {"minutes": 100}})
+    again = lcmem_training.train_on_images(place.first, place.listed, output, longer, QUIET)
     assert again.run.resumed
     assert found == [again.card.sha256] * 2
 
