@@ -41,6 +41,7 @@ def read_list(path: str, base: str | None = None) -> list[Listed]:
     """
     folder = os.path.dirname(path) if base is None else base
     rows: dict[str, tuple[str, str | None]] = {}
+    seen = set()
     for line, row in _rows(path):
         name, identity, split = row["path"], row.get("id"), row.get("split")
         if not name.strip() or "\0" in name:
@@ -52,8 +53,9 @@ def read_list(path: str, base: str | None = None) -> list[Listed]:
                 f"{path}: line {line}: the split {split!r} is none of train, val and test"
             )
         image = os.path.join(folder, name)
-        if image in rows:
+        if os.path.abspath(image) in seen:
             raise InputError(f"{path}: line {line}: {name} was listed before")
+        seen.add(os.path.abspath(image))
         rows[image] = (
             image if identity is None else identity.strip(),
             None if split is None else SPLITS[split.strip().lower()],

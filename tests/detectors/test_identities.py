@@ -60,6 +60,7 @@ def test_without_splits_whole_identities_are_drawn_the_same_way_each_time(tmp_pa
         ("path,id\na, \n", "line 2: the id is empty"),
         ("path,id\n ,1\n", "line 2: the path is empty or holds a null byte"),
         ("path,id\na,1\na,2\n", "line 3: a was listed before"),
+        ("path,id,split\na,1,train\n./a,2,val\n", "line 3: ./a was listed before"),
         ("path,id\na\n", "line 2: 1 cells, but 2 columns"),
         ("path,id,split\na,1,train\nb,1,val\n", "the id '1' is in two splits (train and val)"),
         ('path,id\n"a,1\n', "is no CSV file"),
