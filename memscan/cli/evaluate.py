@@ -114,6 +114,8 @@ def command(
         raise InputError("give one of --images, --pairs and --identities")
     if protocol is not None and (pairs is not None or edits):
         raise InputError("--pairs and --edits are not for a protocol, which makes its own")
+    if limit is not None and not images:
+        raise InputError("--limit is for --images: of a list, everything is evaluated")
     outputs.check_writable(output_paths, SUFFIXES)
     formats = {outputs.format_of(path, SUFFIXES) for path in output_paths} | {stdout_format}
     for format in formats:

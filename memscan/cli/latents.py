@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import click
 
 from memscan.cli import options
@@ -45,10 +47,6 @@ from memscan.cli.progress import progress_bars
 @options.jobs
 @options.no_progress
 def command(
-    images: tuple[str, ...],
-    listing: str | None,
-    base_dir: str | None,
-    recursive: bool,
     autoencoder: str,
     output: str,
     views: int,
@@ -59,6 +57,7 @@ def command(
     max_pixels: int | None,
     jobs: int | None,
     no_progress: bool,
+    **chosen: Any,
 ) -> int:
     """Encode images into latents, once, for `memscan train lcmem --stage latent` (extra diffusion).
 
@@ -70,7 +69,7 @@ def command(
 
     require("torch", "learned")
     require("diffusers", "diffusion")
-    listed = listed_images(images, listing, base_dir, recursive, seed)
+    listed = listed_images(**chosen)
     from memscan.detectors import latent_making
 
     with progress_bars(not no_progress, verb="Encoding") as progress:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Callable, TypeVar
+from typing import TYPE_CHECKING, Any, Callable, Sequence, TypeVar
 
 import click
 
 from memscan.cli import options
+from memscan.cli.process import warn
 from memscan.errors import InputError
 
 if TYPE_CHECKING:
@@ -16,8 +17,10 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 
 
 def image_list(command: Command) -> Command:
-    """``--images``, ``--list``, ``--base-dir`` and ``--recursive``."""
+    """The options that :func:`listed_images` takes: --images and what is read there, --list."""
     for option in (
+        options.follow_symlinks,
+        options.exclude,
         options.recursive,
         click.option(
             "--base-dir", metavar="DIR", help="Where the paths of --list begin  [default: its own]"
@@ -40,9 +43,12 @@ def image_list(command: Command) -> Command:
 
 
 def listed_images(
-    images: tuple[str, ...], listing: str | None, base_dir: str | None, recursive: bool, seed: int
+    images: tuple[str, ...], listing: str | None, base_dir: str | None, **selection: Any
 ) -> list[Listed]:
-    """What the options name. Raises InputError."""
+    """What the options name, after warnings of directories that cannot be listed.
+
+    ``selection`` is that of :class:`memscan.sources.directories.Selection`. Raises InputError.
+    """
     from memscan.detectors import identities
     from memscan.sources import given
     from memscan.sources.directories import Selection
@@ -50,9 +56,18 @@ def listed_images(
     if bool(images) == (listing is not None):
         raise InputError("give either --images or --list")
     if listing is not None:
-        return identities.read_list(listing, base_dir, seed)
+        if any(selection.values()):
+            raise InputError("--recursive, --exclude and --follow-symlinks belong to --images")
+        return identities.read_list(listing, base_dir)
     if base_dir is not None:
         raise InputError("--base-dir belongs to --list")
-    listings = given.list_images(images, Selection(recursive), "directory")
+    listings = given.list_images(images, Selection(**selection), "directory")
     given.require_files(listings, "training")
-    return identities.each_its_own(given.in_bytewise_order(listings), seed)
+    for failure in given.unlisted(listings):
+        warn(f"{failure.path}: {failure.message}")
+    return identities.each_its_own(given.in_bytewise_order(listings))
+
+
+def of_split(listed: Sequence[Listed], split: str) -> list[str]:
+    """The paths of the images of a split."""
+    return [one.path for one in listed if one.split == split]

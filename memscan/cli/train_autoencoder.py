@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
+from typing import Any
 
 import click
 
-from memscan.cli import options
-from memscan.cli.listed import image_list, listed_images
+from memscan.cli import curves, options
+from memscan.cli.listed import image_list, listed_images, of_split
 from memscan.cli.process import ExitCode, note, warn, write_stdout
 from memscan.cli.progress import progress_bars
 from memscan.errors import InputError
@@ -15,23 +16,24 @@ from memscan.errors import InputError
 
 @click.command(name="autoencoder", context_settings={"help_option_names": ["-h", "--help"]})
 @image_list
-@click.option("--output", metavar="DIR", required=True, help="A directory as diffusers writes it.")
+@click.option("--output", metavar="DIR", help="A directory as diffusers writes it.")
 @click.option("--config", metavar="FILE", help="What is to differ from the defaults, as JSON.")
+@click.option("--print-config", is_flag=True, help="Print the whole configuration and stop.")
+@curves.plot
 @options.device
 @options.max_pixels
 @options.jobs
 @options.no_progress
 def command(
-    images: tuple[str, ...],
-    listing: str | None,
-    base_dir: str | None,
-    recursive: bool,
-    output: str,
+    output: str | None,
     config: str | None,
+    print_config: bool,
+    plot: str | None,
     device: str,
     max_pixels: int | None,
     jobs: int | None,
     no_progress: bool,
+    **chosen: Any,
 ) -> int:
     """Train a small AutoencoderKL in a few minutes (extras learned, diffusion).
 
@@ -39,22 +41,29 @@ def command(
     Run the same command again after a stop: it goes on after the last epoch. Any other directory
     that diffusers wrote does as well wherever an --autoencoder is asked for.
     """
-    from memscan import decode
     from memscan.detectors.extras import require
 
     require("torch", "learned")
-    require("diffusers", "diffusion")
     from memscan.detectors import autoencoder_training, configuration
 
     recipe = autoencoder_training.Recipe()
     if config is not None:
         recipe = configuration.read(config, recipe)
+    if print_config:
+        write_stdout(configuration.text(recipe))
+        return ExitCode.DONE
+    if output is None:
+        raise click.UsageError("name the --output to write")
+    require("diffusers", "diffusion")
     if os.path.exists(output) and not os.path.isdir(output):
         raise InputError(f"{output}: is no directory")
-    listed = listed_images(images, listing, base_dir, recursive, recipe.seed)
+    curves.check(plot)
+    listed = listed_images(**chosen)
+    from memscan import decode
+
     with progress_bars(not no_progress, verb="") as progress:
         done = autoencoder_training.train(
-            [one.path for one in listed if listing is None or one.split == "train"],
+            [one.path for one in listed] if chosen["images"] else of_split(listed, "train"),
             output,
             recipe,
             device=device,
@@ -66,6 +75,7 @@ def command(
         warn(f"{failure.path}: {failure.message}")
     if done.run.resumed:
         note("Went on from the checkpoint of a run that was stopped.")
+    curves.write(plot, done.run)
     error = done.run.epochs[done.run.best].validation["absolute_error"]
     write_stdout(
         f"{output}: {len(done.run.epochs)} epochs; unseen images come back with a mean absolute "

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from memscan.cli import options, outputs
+from memscan.cli import curves, options, outputs
+from memscan.cli.listed import image_list, listed_images, of_split
 from memscan.cli.process import ExitCode, note, warn, write_stdout
 from memscan.cli.progress import progress_bars
-from memscan.reports import plots
 from memscan.reports.names import inert
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ WEIGHTS = {".safetensors": "safetensors"}
 
 
 @click.command(name="deepssim", context_settings={"help_option_names": ["-h", "--help"]})
-@click.option("--images", metavar="DIR", multiple=True, help="Images to learn from. Repeatable.")
+@image_list
 @click.option("--output", metavar="FILE", help="The weights: model.safetensors.")
 @click.option("--config", metavar="FILE", help="What is to differ from the defaults, as JSON.")
 @click.option("--print-config", is_flag=True, help="Print the whole configuration and stop.")
@@ -32,15 +32,11 @@ WEIGHTS = {".safetensors": "safetensors"}
     help="Stop after the epoch in which so many minutes have passed.",
 )
 @click.option("--seed", metavar="N", type=click.IntRange(0, 1 << 31), help="Another start.")
-@click.option("--plot", metavar="FILE", help="Draw the learning curves, as .png, .pdf or .svg.")
+@curves.plot
 @options.device
-@options.recursive
-@options.exclude
-@options.follow_symlinks
 @options.max_pixels
 @options.no_progress
 def command(
-    images: tuple[str, ...],
     output: str | None,
     config: str | None,
     print_config: bool,
@@ -51,9 +47,12 @@ def command(
     device: str,
     max_pixels: int | None,
     no_progress: bool,
-    **selection: Any,
+    **chosen: Any,
 ) -> int:
     """Train an encoder whose cosine is the SSIM of two images, once they are aligned.
+
+    Of a --list, the images of the split train are learned from, and those of val kept apart for
+    validation; where there are none, and of --images, a share is kept apart.
 
     The weights are written with a card beside them (model.json), which detect and compare take
     with --detector deepssim. A run that was stopped goes on when it is started again: its
@@ -67,37 +66,36 @@ def command(
 
         write_stdout(configuration.text(recipe))
         return ExitCode.DONE
-    if not images or output is None:
-        raise click.UsageError("name the --images to learn from and the --output to write")
+    if output is None:
+        raise click.UsageError("name the --output to write")
     outputs.check_writable([output], WEIGHTS)
-    if plot is not None:
-        outputs.check_writable([plot], plots.SUFFIXES)
-        plots.require_matplotlib()
+    curves.check(plot)
     from memscan.detectors.extras import require
 
     require("torch", "learned")
     from memscan import decode
     from memscan.detectors import deepssim_training
 
+    listed = listed_images(**chosen)
+    if chosen["images"]:
+        learned, validation = [one.path for one in listed], []
+    else:
+        learned, validation = of_split(listed, "train"), of_split(listed, "val")
     with progress_bars(not no_progress, verb="") as progress:
         done = deepssim_training.train(
-            images,
+            learned,
             output,
             recipe,
+            validation=validation,
             device=device,
             max_pixels=max_pixels or decode.MAX_PIXELS,
             progress=progress,
-            **selection,
         )
     for failure in done.failures:
         warn(f"{failure.path}: left out: {failure.message}")
     if done.run.resumed:
         note("Went on from the checkpoint of a run that was stopped.")
-    if plot is not None:
-        curves = plots.draw_learning_curves(
-            done.run.epochs, outputs.format_of(plot, plots.SUFFIXES)
-        )
-        outputs.write_whole(plot, curves)
+    curves.write(plot, done.run)
     write_stdout(_summary(output, done))
     return ExitCode.DONE
 

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from memscan.cli import options, outputs
+from memscan.cli import curves, options, outputs
 from memscan.cli.listed import image_list, listed_images
 from memscan.cli.process import ExitCode, note, warn, write_stdout
 from memscan.cli.progress import progress_bars
 from memscan.errors import InputError
-from memscan.reports import plots
 
 if TYPE_CHECKING:
     from memscan.detectors.lcmem_training import Trained
@@ -35,17 +34,13 @@ _SUFFIXES = {".safetensors": "safetensors"}
 @click.option("--output", metavar="FILE", help="The weights: model.safetensors.")
 @click.option("--config", metavar="FILE", help="What is to differ from the defaults, as JSON.")
 @click.option("--print-config", is_flag=True, help="Print the whole configuration and stop.")
-@click.option("--plot", metavar="FILE", help="Draw the learning curves, as .png, .pdf or .svg.")
+@curves.plot
 @options.device
 @options.max_pixels
 @options.jobs
 @options.no_progress
 def command(
     stage: str,
-    images: tuple[str, ...],
-    listing: str | None,
-    base_dir: str | None,
-    recursive: bool,
     latents: str | None,
     init: str | None,
     autoencoder: str | None,
@@ -57,6 +52,7 @@ def command(
     max_pixels: int | None,
     jobs: int | None,
     no_progress: bool,
+    **chosen: Any,
 ) -> int:
     """Train a detector of images of one identity (extras learned, diffusion).
 
@@ -66,9 +62,7 @@ def command(
     from memscan.detectors.extras import require
 
     require("torch", "learned")
-    require("diffusers", "diffusion")
-    from memscan import decode
-    from memscan.detectors import configuration, lcmem_fitting, lcmem_recipe, lcmem_training
+    from memscan.detectors import configuration, lcmem_recipe
 
     latent_recipe, image_recipe = lcmem_recipe.LatentRecipe(), lcmem_recipe.ImageRecipe()
     if config is not None and stage == "latent":
@@ -81,15 +75,17 @@ def command(
         return ExitCode.DONE
     if output is None:
         raise click.UsageError("name the --output to write")
+    require("diffusers", "diffusion")
     if stage == "latent" and (latents is None or init is not None or autoencoder is not None):
         raise InputError("the stage latent takes --latents, and neither --init nor --autoencoder")
     if stage == "image" and (init is None or latents is not None):
         raise InputError("the stage image takes --init, and no --latents")
     outputs.check_writable([output], _SUFFIXES)
-    if plot is not None:
-        outputs.check_writable([plot], plots.SUFFIXES)
-        plots.require_matplotlib()
-    listed = listed_images(images, listing, base_dir, recursive, recipe.schedule.seed)
+    curves.check(plot)
+    listed = listed_images(**chosen)
+    from memscan import decode
+    from memscan.detectors import lcmem_fitting, lcmem_training
+
     with progress_bars(not no_progress, verb="") as progress:
         how = lcmem_fitting.Options(
             device=device,
@@ -107,11 +103,7 @@ def command(
         warn(f"{failure.path}: {failure.message}")
     if done.run.resumed:
         note("Went on from the checkpoint of a run that was stopped.")
-    if plot is not None:
-        curves = plots.draw_learning_curves(
-            done.run.epochs, outputs.format_of(plot, plots.SUFFIXES)
-        )
-        outputs.write_whole(plot, curves)
+    curves.write(plot, done.run)
     write_stdout(_told(output, done))
     return ExitCode.DONE
 

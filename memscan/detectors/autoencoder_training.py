@@ -6,6 +6,7 @@ and a little of the KL divergence from a normal distribution (Rombach et al., 20
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 from dataclasses import dataclass
 from typing import Any, Callable, Iterator, Sequence
@@ -192,4 +193,5 @@ def _reconstruction(
 def _identity(store: Pictures, recipe: Recipe) -> str:
     """What makes a checkpoint that of this training."""
     names = "\0".join(store.paths).encode("utf-8", "surrogateescape")
-    return hashlib.sha256(configuration.text(recipe).encode() + names).hexdigest()
+    settings = dataclasses.replace(recipe, minutes=None)
+    return hashlib.sha256(configuration.text(settings).encode() + names).hexdigest()

@@ -6,7 +6,7 @@ import dataclasses
 import hashlib
 import os
 from dataclasses import dataclass
-from typing import Any, Callable, Iterable, Iterator
+from typing import Any, Callable, Iterator, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -31,17 +31,8 @@ from memscan.detectors.ssim import ssim, standardised
 from memscan.detectors.ssim_pairs import LABELS, Label, Pairs
 from memscan.detectors.tiles import Tiles
 from memscan.detectors.training import Checkpoints, Figures, Plan, Run
+from memscan.errors import InputError
 from memscan.records import Failure, Progress
-from memscan.sources.directories import Selection
-from memscan.sources.given import (
-    AnyPath,
-    as_paths,
-    as_patterns,
-    in_bytewise_order,
-    list_images,
-    require_files,
-    unlisted,
-)
 
 _EMBEDDED_AT_ONCE = 256
 _SURPLUS = 3  # pairs that are made for each that is measured on
@@ -57,13 +48,11 @@ class Trained:
 
 
 def train(
-    images: AnyPath | Iterable[AnyPath],
+    images: Sequence[str],
     output: str,
     recipe: Recipe,
     *,
-    recursive: bool = False,
-    exclude: str | Iterable[str] = (),
-    follow_symlinks: bool = False,
+    validation: Sequence[str] = (),
     device: str = "auto",
     max_pixels: int = decode.MAX_PIXELS,
     progress: Progress | None = None,
@@ -71,33 +60,31 @@ def train(
 ) -> Trained:
     """Train a network on images and write its weights and card to ``output``.
 
-    ``images`` are directories and files, of which the options say what is read, as in ``detect``.
-    A checkpoint beside the output is written after each epoch; where one lies there, training goes
-    on from it. Raises InputError and OutputError.
+    ``images`` are files to learn from, and those of ``validation`` are kept apart; where there are
+    none, a share of the images is. A checkpoint beside the output is written after each epoch;
+    where one lies there, training goes on from it. Raises InputError and OutputError.
     """
     where = devices.choose(device)
-    selection = Selection(recursive, as_patterns(exclude), follow_symlinks)
-    listings = list_images(as_paths(images), selection, "directory")
-    require_files(listings, "training")
+    images, validation = once(images), once(validation)
+    require_apart(images, validation)
     start = None if recipe.init is None else weights.read_bytes(recipe.init)
     everything, failures = tiles.read(
-        in_bytewise_order(listings),
+        sorted([*images, *validation], key=os.fsencode),
         recipe.side,
         recipe.tiles,
         recipe.seed,
         max_pixels=max_pixels,
         progress=progress,
     )
-    learned, held_out = (part.to(where) for part in split(everything, recipe))
+    parts = split(everything, recipe, validation)
+    learned, held_out = (part.to(where) for part in parts)
     torch.manual_seed(recipe.seed)
     network = Network(_architecture(recipe))
     if recipe.init is not None and start is not None:
         initialise(network.backbone, recipe.init, start)
         network.backbone.freeze(recipe.frozen)
     network.to(where)
-    checkpoints = Checkpoints(
-        output + training.CHECKPOINT_SUFFIX, _identity(recipe, everything, start)
-    )
+    checkpoints = Checkpoints(output + training.CHECKPOINT_SUFFIX, _identity(recipe, parts, start))
     run = training.fit(
         network,
         torch.optim.AdamW(groups(network, recipe), weight_decay=recipe.weight_decay),
@@ -122,18 +109,44 @@ def train(
     card = weights.write(output, network.state_dict(), card)
     checkpoints.remove()
     detector = assemble(output, network.state_dict(), card, card.sha256 or "", where)
-    return Trained(detector, run, (*unlisted(listings), *failures))
+    return Trained(detector, run, failures)
 
 
-def split(everything: Tiles, recipe: Recipe) -> tuple[Tiles, Tiles]:
-    """The photographs for training and those for validation, of each two or more where there are.
+def once(paths: Sequence[str]) -> list[str]:
+    """One path of each file, so that no file is on both sides of a split under two names."""
+    files = {os.path.realpath(path): path for path in sorted(paths, key=os.fsencode, reverse=True)}
+    return list(files.values())
 
-    Which photograph goes where depends on the seed and on their order by path.
+
+def require_apart(images: Sequence[str], validation: Sequence[str]) -> None:
+    """Raise InputError for a file that is in both, by whatever path."""
+    learned = set(map(os.path.realpath, images))
+    for path in validation:
+        if os.path.realpath(path) in learned:
+            raise InputError(f"{path}: is to be learned from, and validated on as well")
+
+
+def split(everything: Tiles, recipe: Recipe, validation: Sequence[str] = ()) -> tuple[Tiles, Tiles]:
+    """The photographs for training and those for validation, which are named or drawn.
+
+    What is drawn depends on the seed and on the order of photographs by path. Raises InputError
+    where either part has fewer than two.
     """
     count = len(everything)
-    order = np.random.default_rng(recipe.seed).permutation(count)
-    kept = min(max(2, round(recipe.validation * count)), max(count // 2, 1))
-    return everything.of(np.sort(order[kept:])), everything.of(np.sort(order[:kept]))
+    if validation:
+        named = set(validation)
+        is_kept = np.array([path in named for path in everything.paths], np.bool_)
+        learned, kept = np.flatnonzero(~is_kept), np.flatnonzero(is_kept)
+    else:
+        order = np.random.default_rng(recipe.seed).permutation(count)
+        most = min(max(2, round(recipe.validation * count)), count // 2)
+        learned, kept = np.sort(order[most:]), np.sort(order[:most])
+    if min(len(learned), len(kept)) < 2:
+        raise InputError(
+            "training and validation need two images each that can be read, there are "
+            f"{len(learned)} and {len(kept)}"
+        )
+    return everything.of(learned), everything.of(kept)
 
 
 def initialise(backbone: ConvNeXt, path: str, content: bytes) -> None:
@@ -248,11 +261,12 @@ def _architecture(recipe: Recipe) -> Architecture:
     )
 
 
-def _identity(recipe: Recipe, everything: Tiles, start: bytes | None) -> str:
+def _identity(recipe: Recipe, parts: tuple[Tiles, Tiles], start: bytes | None) -> str:
     """What a checkpoint must share with a training: configuration, images, initial weights."""
     settings = dataclasses.replace(recipe, minutes=None)
     digest = hashlib.sha256(configuration.text(settings).encode("utf-8"))
-    digest.update(everything.pixels.numpy().tobytes())
+    for part in parts:
+        digest.update(hashlib.sha256(part.pixels.numpy().tobytes()).digest())
     digest.update(hashlib.sha256(start or b"").digest())
     return f"{KIND}-{digest.hexdigest()}"
 

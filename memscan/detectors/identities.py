@@ -20,6 +20,8 @@ SPLITS = {
 HELD_OUT = 0.15
 """The share of identities that validate where a list does not say."""
 
+_SPLIT_SEED = 42  # one for all trainings: no later stage validates on what an earlier one learned
+
 
 @dataclass(frozen=True)
 class Listed:
@@ -30,15 +32,16 @@ class Listed:
     split: str
 
 
-def read_list(path: str, base: str | None = None, seed: int = 42) -> list[Listed]:
+def read_list(path: str, base: str | None = None) -> list[Listed]:
     """The images of a CSV file with the column path, and perhaps id and split.
 
     Paths are relative to ``base``, or else to the directory of the file. An image without an id is
-    an identity of its own; without splits, the seed draws those of identities. Raises InputError
-    of one sentence, with the line.
+    an identity of its own; without splits, :func:`with_splits` draws those of identities. Raises
+    InputError of one sentence, with the line.
     """
     folder = os.path.dirname(path) if base is None else base
     rows: dict[str, tuple[str, str | None]] = {}
+    seen = set()
     for line, row in _rows(path):
         name, identity, split = row["path"], row.get("id"), row.get("split")
         if not name.strip() or "\0" in name:
@@ -50,26 +53,27 @@ def read_list(path: str, base: str | None = None, seed: int = 42) -> list[Listed
                 f"{path}: line {line}: the split {split!r} is none of train, val and test"
             )
         image = os.path.join(folder, name)
-        if image in rows:
+        if os.path.abspath(image) in seen:
             raise InputError(f"{path}: line {line}: {name} was listed before")
+        seen.add(os.path.abspath(image))
         rows[image] = (
             image if identity is None else identity.strip(),
             None if split is None else SPLITS[split.strip().lower()],
         )
     listed = [Listed(image, identity, split or "") for image, (identity, split) in rows.items()]
     _require_apart(path, listed)
-    return listed if all(one.split for one in listed) else split_by(listed, seed)
+    return listed if all(one.split for one in listed) else with_splits(listed)
 
 
-def each_its_own(paths: Sequence[str], seed: int = 42) -> list[Listed]:
-    """Images that are identities of their own, split by the seed."""
-    return split_by([Listed(path, path, "") for path in paths], seed)
+def each_its_own(paths: Sequence[str]) -> list[Listed]:
+    """Images that are identities of their own, with splits that are drawn."""
+    return with_splits([Listed(path, path, "") for path in paths])
 
 
-def split_by(listed: Sequence[Listed], seed: int) -> list[Listed]:
-    """The images with splits that the seed draws, those of one identity together."""
+def with_splits(listed: Sequence[Listed]) -> list[Listed]:
+    """The images with splits that are drawn, the same each time, of one identity together."""
     names = sorted({one.identity for one in listed})
-    order = np.random.default_rng([seed, 0x1DE]).permutation(len(names)).tolist()
+    order = np.random.default_rng([_SPLIT_SEED, 0x1DE]).permutation(len(names)).tolist()
     held_out = {names[place] for place in order[: max(2, round(HELD_OUT * len(names)))]}
     return [
         Listed(one.path, one.identity, "val" if one.identity in held_out else "train")

@@ -100,12 +100,17 @@ def opened(path: str, card: Card, state: State, sha256: str, device: torch.devic
     except (ValueError, RuntimeError) as error:
         reason = " ".join(str(error).split())
         raise InputError(f"{path}: the weights do not fit their card: {reason:.300}") from error
-    taken, least = card.input, encoder.reduction * size.patch * 8
+    taken, least = card.input, least_side(encoder, size)
     if taken.channels != 3 or taken.mean or taken.standardised or config["in_channels"] != 3:
         raise InputError(f"{path}: the input of its card must be RGB from 0 to 1")
     if min(taken.width, taken.height) < least:
         raise InputError(f"{path}: the input of its card must have {least} pixels a side or more")
     return LCMem(card, encoder, network, sha256, device)
+
+
+def least_side(encoder: Encoder, size: Size) -> int:
+    """The pixels a side of the smallest image from which the backbone has anything left."""
+    return encoder.reduction * size.patch * 8
 
 
 def state_of(encoder: Encoder, network: Siamese) -> State:

@@ -68,8 +68,14 @@ def train_on_latents(
     """
     where = devices.choose(options.device)
     found = latents.read(folder)
-    train, val = (_LatentPairs.of(found, listed, split, recipe) for split in ("train", "val"))
     encoder = found.encoder()
+    least = lcmem.least_side(encoder, recipe.size)
+    if found.making.side < least:
+        raise InputError(
+            f"{folder}: the images of its latents must have {least} pixels a side or more, not "
+            f"{found.making.side} (memscan latents --side {least})"
+        )
+    train, val = (_LatentPairs.of(found, listed, split, recipe) for split in ("train", "val"))
     torch.manual_seed(recipe.schedule.seed)
     network = Siamese(recipe.size, encoder.channels, recipe.dimensions).to(where)
     learning = Learning(network, recipe.schedule, recipe.objective, where, options)
@@ -259,7 +265,8 @@ def _checkpoints(
 ) -> Checkpoints:
     """The state beside the output, and what makes it that of this training."""
     names = "\0".join(f"{one.path}\0{one.identity}\0{one.split}" for one in listed)
-    document = f"{made_with} {type(recipe).__name__} {configuration.text(recipe)}{names}"
+    settings = configuration.changed(recipe, {"schedule": {"minutes": None}})
+    document = f"{made_with} {type(recipe).__name__} {configuration.text(settings)}{names}"
     identity = hashlib.sha256(document.encode("utf-8", "surrogateescape")).hexdigest()
     return Checkpoints(output + training.CHECKPOINT_SUFFIX, identity)
 

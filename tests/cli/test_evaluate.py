@@ -161,6 +161,11 @@ class TestFailures:
         (["--images", "photos", "--edits", "melt"], "melt: no such edit or group of edits; "),
         (["--images", "photos", "--seed", "-1"], "Invalid value for '--seed'"),
         (["--images", "photos", "--limit", "3"], "Invalid value for '--limit'"),
+        (["--identities", "bad.csv", "--limit", "4"], "--limit is for --images"),
+        (
+            ["--identities", "bad.csv", "--protocol", "robustness", "--limit", "4"],
+            "--limit is for --images",
+        ),
         (["--images", "photos", "--output", "a.csv"], "a.csv: the name of an output must end in"),
         (["--images", "photos", "--jobs", "0"], "Invalid value for '--jobs'"),
         (["--images", "photos/0.png"], "an evaluation needs four images that can be read, here"),

@@ -47,6 +47,20 @@ def test_weights_card_and_curves_are_written() -> None:
     ]
 
 
+@pytest.mark.parametrize(("splits", "told"), [("val", (3, 2)), ("test", (2, 2))])
+def test_a_list_says_what_is_learned_from(splits: str, told: tuple[int, int]) -> None:
+    """With val, 3 of train and 2 of val; without, a share of the 4 of train."""
+    needs_torch()
+    learned = 3 if splits == "val" else 4
+    rows = [f"{row}.png,{'train' if row < learned else splits}" for row in range(5)]
+    Path("list.csv").write_text("\n".join(["path,split", *rows, "5.png,test"]))
+    arguments = ["--list", "list.csv", "--base-dir", "photographs", "--config", "tiny.json"]
+    done = run(TRAIN, *arguments, "--output", "m.safetensors", "--epochs", "1", "--device", "cpu")
+    assert (done.returncode, done.stderr) == (0, "")
+    training = json.loads(Path("m.json").read_text())["training"]
+    assert (training["images"], training["validation_images"]) == told
+
+
 def test_the_whole_configuration_is_printed() -> None:
     done = run(TRAIN, "--print-config", "--config", "tiny.json", "--seed", "7")
     assert (done.returncode, done.stderr) == (0, "")
@@ -67,8 +81,16 @@ def test_help(flag: str) -> None:
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        ([], "name the --images to learn from and the --output to write"),
-        (["--images", "photographs"], "name the --images"),
+        ([], "name the --output to write"),
+        (["--output", "m.safetensors"], "give either --images or --list"),
+        (
+            ["--images", "photographs", "--base-dir", "x", "--output", "m.safetensors"],
+            "--base-dir belongs to --list",
+        ),
+        (
+            ["--list", "list.csv", "--exclude", "*", "--output", "m.safetensors"],
+            "--recursive, --exclude and --follow-symlinks belong to --images",
+        ),
         (["--images", "no", "--output", "m.safetensors"], "no: "),
         (["--images", "photographs", "--output", "m.pt"], "m.pt: the name of an output must end"),
         (

@@ -1,11 +1,12 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 import pytest
 
-from tests.cli.running import MEMSCAN, run
+from tests.cli.running import MEMSCAN, ROOT, run
 from tests.detectors.small import SCHEDULE, autoencoder_in, list_of, needs_diffusers, pictures_in
 from tests.drawing import needs_posix
 
@@ -44,15 +45,20 @@ def test_from_images_to_a_detector(
     ):
         (tmp_path / name).write_text(json.dumps(document), encoding="utf-8")
 
-    words = "train autoencoder --images images --output ae --config a.json"
+    words = "train autoencoder --images images --output ae --config a.json --plot learned.svg"
     assert run_command(memscan, words.split()) == 0
     assert said == ["Warning: images/broken.png: not an image in a format that memscan opens"]
+    assert b"<svg" in (tmp_path / "learned.svg").read_bytes()
     assert capfd.readouterr().out.startswith("ae: 1 epochs; unseen images come back with")
 
     words = "train autoencoder --list list.csv --base-dir images --output of-list --config a.json"
     assert run_command(memscan, words.split()) == 0
     assert len(said) == 1
     assert capfd.readouterr().out != ""
+
+    words = "latents --images images --autoencoder ae --output fewer --views 1 --exclude 0[0-5]*"
+    assert run_command(memscan, words.split()) == 0
+    assert "2 images in 1 views" in capfd.readouterr().out
 
     words = "latents --images images --autoencoder ae --output latents --views 2 --max-failures 0"
     assert run_command(memscan, words.split()) == 3
@@ -101,6 +107,9 @@ def test_from_images_to_a_detector(
          "images: no autoencoder of diffusers"),
         (["latents", "--images", "images", "--base-dir", "x", "--autoencoder", "ae",
           "--output", "l"], "--base-dir belongs to --list"),
+        (["latents", "--list", "bad.csv", "--follow-symlinks", "--autoencoder", "ae",
+          "--output", "l"], "--follow-symlinks belong to --images"),
+        (["train", "autoencoder", "--images", "images"], "name the --output to write"),
     ],
 )  # fmt: skip
 def test_what_cannot_be_done_is_one_sentence(
@@ -116,7 +125,7 @@ def test_what_cannot_be_done_is_one_sentence(
     (tmp_path / "bad.json").write_text('{"speed": 9}', encoding="utf-8")
     assert run_command(memscan, arguments) == 2
     assert sentence in said[-1]
-    assert len(said) == 1
+    assert [line.startswith("Error: ") for line in said].count(True) == 1
     assert not (tmp_path / "m.safetensors").exists()
 
 
@@ -136,14 +145,29 @@ def test_a_directory_that_cannot_be_made_is_an_unwritable_output(
 def test_a_printed_configuration_can_be_read_again(
     tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    for stage in ("latent", "image"):
-        words = ["train", "lcmem", "--stage", stage, "--print-config"]
+    for network in ("lcmem --stage latent", "lcmem --stage image", "autoencoder"):
+        words = ["train", *network.split(), "--print-config"]
         assert run_command(memscan, words) == 0
         printed = capfd.readouterr().out
         (tmp_path / "config.json").write_text(printed, encoding="utf-8")
         assert run_command(memscan, [*words, "--config", str(tmp_path / "config.json")]) == 0
         assert capfd.readouterr().out == printed
-        assert json.loads(printed)["objective"] == {"entropy": 0.8, "temperature": 0.07}
+        if network != "autoencoder":
+            assert json.loads(printed)["objective"] == {"entropy": 0.8, "temperature": 0.07}
+
+
+@pytest.mark.parametrize("network", ["lcmem --stage latent --latents x", "autoencoder"])
+def test_without_diffusers_configurations_are_printed_and_the_extra_is_named(
+    tmp_path: Path, network: str
+) -> None:
+    (tmp_path / "sitecustomize.py").write_text("import sys; sys.modules['diffusers'] = None\n")
+    env = {"PYTHONPATH": os.pathsep.join((str(tmp_path), str(ROOT)))}
+    words = ["train", *network.split(), "--images", "x"]
+    printed = run(MEMSCAN, *words, "--print-config", env=env)
+    assert (printed.returncode, printed.stderr) == (0, "")
+    done = run(MEMSCAN, *words, "--output", str(tmp_path / "m.safetensors"), env=env)
+    assert done.returncode == 2
+    assert "memscan[diffusion]" in done.stderr
 
 
 def test_the_help_loads_no_torch() -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import dataclasses
 import json
 from pathlib import Path
 from typing import Any
@@ -150,7 +151,8 @@ def test_training_that_was_stopped_gives_the_same_weights(tmp_path: Path) -> Non
     stopped = str(tmp_path / "stopped")
     with pytest.raises(KeyboardInterrupt):
         autoencoder_training.train(paths, stopped, RECIPE, jobs=1, on_epoch=stop)
-    again = autoencoder_training.train(paths, stopped, RECIPE, jobs=1)
+    longer = dataclasses.replace(RECIPE, minutes=100.0)
+    again = autoencoder_training.train(paths, stopped, longer, jobs=1)
     assert again.run.resumed
     assert again.sha256 == whole.sha256
 

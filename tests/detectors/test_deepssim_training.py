@@ -3,6 +3,7 @@ from __future__ import annotations
 import dataclasses
 import json
 from pathlib import Path
+from typing import Callable
 
 import numpy as np
 import pytest
@@ -38,6 +39,10 @@ class StoppedError(Exception):
     pass
 
 
+def files(folder: str) -> list[str]:
+    return sorted(str(path) for path in Path(folder).iterdir())
+
+
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> str:
     made = tmp_path_factory.mktemp("photographs")
@@ -49,7 +54,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> str:
 @pytest.fixture(scope="module")
 def trained(folder: str, tmp_path_factory: pytest.TempPathFactory) -> deepssim_training.Trained:
     output = str(tmp_path_factory.mktemp("trained") / "model.safetensors")
-    return deepssim_training.train(folder, output, TINY, device="cpu")
+    return deepssim_training.train(files(folder), output, TINY, device="cpu")
 
 
 def test_it_learns_what_random_weights_do_not_know(
@@ -91,7 +96,7 @@ def test_the_card_tells_how_the_weights_came_about(
 def test_written_weights_are_the_network(folder: str, tmp_path: Path) -> None:
     output = str(tmp_path / "model.safetensors")
     recipe = dataclasses.replace(TINY, epochs=1, steps=2)
-    done = deepssim_training.train(folder, output, recipe, device="cpu")
+    done = deepssim_training.train(files(folder), output, recipe, device="cpu")
     read = deepssim.load(output, cards.read(output), "cpu")
     batch = np.stack([read.prepare(picture(seed)) for seed in range(3)])
     assert np.array_equal(read.embed(batch), done.detector.embed(batch))
@@ -102,30 +107,75 @@ def test_written_weights_are_the_network(folder: str, tmp_path: Path) -> None:
 def test_a_stopped_training_goes_on_to_the_same_weights(folder: str, tmp_path: Path) -> None:
     recipe = dataclasses.replace(TINY, epochs=2, steps=2, tiles=2)
     whole, parts = (str(tmp_path / f"{name}.safetensors") for name in ("whole", "parts"))
-    deepssim_training.train(folder, whole, recipe, device="cpu")
+    deepssim_training.train(files(folder), whole, recipe, device="cpu")
 
     def stop(run: Run) -> None:
         raise StoppedError
 
     with pytest.raises(StoppedError):
-        deepssim_training.train(folder, parts, recipe, device="cpu", on_epoch=stop)
+        deepssim_training.train(files(folder), parts, recipe, device="cpu", on_epoch=stop)
     other = dataclasses.replace(recipe, rate=1e-3)
     with pytest.raises(InputError, match="the checkpoint of another training"):
-        deepssim_training.train(folder, parts, other, device="cpu")
-    resumed = deepssim_training.train(folder, parts, recipe, device="cpu")
+        deepssim_training.train(files(folder), parts, other, device="cpu")
+    resumed = deepssim_training.train(files(folder), parts, recipe, device="cpu")
     assert resumed.run.resumed
     assert Path(parts).read_bytes() == Path(whole).read_bytes()
     assert not (tmp_path / "parts.safetensors.checkpoint").exists()
 
 
 def test_no_photograph_is_in_both_parts(folder: str) -> None:
-    paths = sorted(str(path) for path in Path(folder).iterdir())
+    paths = files(folder)
     everything = tiles.read(paths, 32, 1, 0)[0]
     learned, held_out = deepssim_training.split(everything, TINY)
     assert sorted({*learned.paths, *held_out.paths}) == paths
     assert (len(learned), len(held_out)) == (12, 4)
     least = deepssim_training.split(everything.of(np.arange(4)), TINY)
     assert [len(part) for part in least] == [2, 2]
+    for few in (3, 2):
+        with pytest.raises(InputError, match="need two images each that can be read, there are"):
+            deepssim_training.split(everything.of(np.arange(few)), TINY)
+
+
+def test_named_photographs_are_what_is_validated_on(folder: str, tmp_path: Path) -> None:
+    paths = files(folder)
+    everything = tiles.read(paths, 32, 1, 0)[0]
+    learned, held_out = deepssim_training.split(everything, TINY, [paths[7], paths[2], paths[4]])
+    assert held_out.paths == (paths[2], paths[4], paths[7])
+    assert sorted({*learned.paths, *held_out.paths}) == paths
+    assert len(learned) == len(paths) - 3
+    with pytest.raises(InputError, match="there are 15 and 1"):
+        deepssim_training.split(everything, TINY, paths[:1])
+
+    output = str(tmp_path / "model.safetensors")
+    recipe = dataclasses.replace(TINY, epochs=1, steps=2, tiles=2)
+    other_names = [str(Path(folder, "..", Path(folder).name, Path(path).name)) for path in paths]
+    for bad in (paths[5:6], other_names[5:6]):
+        with pytest.raises(InputError, match="is to be learned from, and validated on as well"):
+            deepssim_training.train(paths[:8], output, recipe, validation=bad)
+    done = deepssim_training.train(
+        [*paths[:5], *other_names[:5]], output, recipe, validation=paths[5:8], device="cpu"
+    )
+    told = done.detector.card.training
+    assert (told["images"], told["validation_images"]) == (5, 3)
+
+
+def test_a_checkpoint_belongs_to_what_is_validated_on(folder: str, tmp_path: Path) -> None:
+    paths, output = files(folder)[:6], str(tmp_path / "model.safetensors")
+    recipe = dataclasses.replace(TINY, epochs=2, steps=1, tiles=1)
+
+    def stop(run: Run) -> None:
+        raise StoppedError
+
+    def train(kept: int, on_epoch: Callable[[Run], None] | None = None) -> Run:
+        return deepssim_training.train(
+            paths[:kept], output, recipe, validation=paths[kept:], device="cpu", on_epoch=on_epoch
+        ).run
+
+    with pytest.raises(StoppedError):
+        train(4, stop)
+    with pytest.raises(InputError, match="the checkpoint of another training"):
+        train(3)
+    assert train(4).resumed
 
 
 def test_images_of_different_photographs_are_spread() -> None:
@@ -157,7 +207,7 @@ def test_published_weights_begin_a_training(folder: str, tmp_path: Path) -> None
     save_file({**state, "norm.weight": torch.ones(3), "head.bias": torch.ones(4)}, init)
     recipe = dataclasses.replace(TINY, init=init, frozen=1, epochs=1, steps=2, layer_decay=0.3)
     output = str(tmp_path / "model.safetensors")
-    network = deepssim_training.train(folder, output, recipe, device="cpu").detector.network
+    network = deepssim_training.train(files(folder), output, recipe, device="cpu").detector.network
     learned = network.backbone.state_dict()
     kept = {name for name in state if torch.equal(state[name], learned[name])}
     assert kept == {
@@ -166,10 +216,10 @@ def test_published_weights_begin_a_training(folder: str, tmp_path: Path) -> None
 
     save_file({name: value for name, value in state.items() if "stages.3" not in name}, init)
     with pytest.raises(InputError, match=r"published\.safetensors: not the weights .* is missing"):
-        deepssim_training.train(folder, output, recipe, device="cpu")
+        deepssim_training.train(files(folder), output, recipe, device="cpu")
     weights.write_whole(init, b"\x80\x04")
     with pytest.raises(InputError, match="a pickle, which could run any code"):
-        deepssim_training.train(folder, output, recipe, device="cpu")
+        deepssim_training.train(files(folder), output, recipe, device="cpu")
 
 
 def test_every_backbone_can_be_asked_for() -> None:

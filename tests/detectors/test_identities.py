@@ -39,12 +39,14 @@ def test_images_without_an_id_are_identities_of_their_own(tmp_path: Path) -> Non
 def test_without_splits_whole_identities_are_drawn_the_same_way_each_time(tmp_path: Path) -> None:
     rows = "".join(f"{row}.png,{row // 3}\n" for row in range(60))
     path = write(tmp_path / "list.csv", f"path,id\n{rows}")
-    found = identities.read_list(path, seed=1)
-    assert found == identities.read_list(path, seed=1)
-    assert found != identities.read_list(path, seed=2)
+    found = identities.read_list(path)
+    assert found == identities.read_list(path)
     splits = {one.identity: one.split for one in found}
     assert all(splits[one.identity] == one.split for one in found)
     assert Counter(splits.values()) == {"train": 17, "val": 3}
+    assert {name for name, split in splits.items() if split == "val"} == {"0", "3", "18"}
+    elsewhere = identities.read_list(path, "/elsewhere")
+    assert [one.split for one in elsewhere] == [one.split for one in found]
 
 
 @pytest.mark.parametrize(
@@ -58,6 +60,7 @@ def test_without_splits_whole_identities_are_drawn_the_same_way_each_time(tmp_pa
         ("path,id\na, \n", "line 2: the id is empty"),
         ("path,id\n ,1\n", "line 2: the path is empty or holds a null byte"),
         ("path,id\na,1\na,2\n", "line 3: a was listed before"),
+        ("path,id,split\na,1,train\n./a,2,val\n", "line 3: ./a was listed before"),
         ("path,id\na\n", "line 2: 1 cells, but 2 columns"),
         ("path,id,split\na,1,train\nb,1,val\n", "the id '1' is in two splits (train and val)"),
         ('path,id\n"a,1\n', "is no CSV file"),

@@ -104,7 +104,8 @@ def test_weights_do_not_depend_on_workers_or_stops(place: Place, tmp_path: Path)
     other = configuration.changed(IMAGE, {"schedule": {"learning_rate": 1e-5}})
     with pytest.raises(InputError, match="the checkpoint of another training"):
         lcmem_training.train_on_images(place.first, place.listed, output, other, QUIET)
-    again = lcmem_training.train_on_images(place.first, place.listed, output, IMAGE, QUIET)
+    longer = configuration.changed(IMAGE, {"schedule": {"minutes": 100}})
+    again = lcmem_training.train_on_images(place.first, place.listed, output, longer, QUIET)
     assert again.run.resumed
     assert found == [again.card.sha256] * 2
 
@@ -144,6 +145,18 @@ def test_an_image_with_one_latent_is_no_positive_of_its_own(place: Place, tmp_pa
     ]
     done = lcmem_training.train_on_latents(folder, pairs, output, LATENT, QUIET)
     assert done.images == {"train": 4, "val": 4}
+
+
+def test_latents_of_images_that_are_too_small_are_one_sentence(
+    place: Place, tmp_path: Path
+) -> None:
+    folder, output = str(tmp_path / "latents"), str(tmp_path / "model.safetensors")
+    latent_making.make(place.paths, place.autoencoder, folder, views=2, side=16, jobs=1)
+    with pytest.raises(InputError, match="must have 32 pixels a side or more, not 16 "):
+        lcmem_training.train_on_latents(folder, place.listed, output, LATENT, QUIET)
+    fine = configuration.changed(LATENT, {"patch": 1})
+    lcmem_training.train_on_latents(folder, place.listed, output, fine, QUIET)
+    assert lcmem.load(output, cards.read(output), "cpu").card.input.width == 16
 
 
 def test_images_that_cannot_be_read_are_failures_of_stage_two(place: Place, tmp_path: Path) -> None:
