@@ -28,7 +28,7 @@ KINDS = ("deepssim", "lcmem", "encoder")
 FITS = ("stretch", "crop", "pad")
 """How an image becomes as large as the input: stretched, its middle, or whole with borders."""
 
-_MOST_SIDE, _MOST_DIMENSIONS = 4096, 8192
+_MOST_SIDE, _MOST_PIXELS, _MOST_DIMENSIONS = 4096, 1 << 20, 8192
 _MOST_BYTES = 1 << 20
 
 
@@ -101,7 +101,8 @@ def read(weights: str) -> Card:
     if len(content) > _MOST_BYTES:
         raise InputError(f"{path}: too large for a card")
     try:
-        document = json.loads(content.decode("utf-8"))
+        document = json.loads(content.decode("utf-8-sig"))
+        json.dumps(document, allow_nan=False)  # what could not be written again is no JSON, either
     except (ValueError, RecursionError) as error:
         raise InputError(f"{path}: is no JSON: {error}") from error
     try:
@@ -137,6 +138,8 @@ def parse(document: Any) -> Card:
     if sha256 is not None and not _is_digest(sha256):
         raise _FieldError("sha256 must be 64 hexadecimal digits")
     calibration = fields.get("calibration")
+    if calibration is not None and sha256 is None:
+        raise _FieldError("sha256 must say which weights the calibration is of")
     return Card(
         kind=_one_of(fields, "kind", KINDS),
         name=_text(fields, "name"),
@@ -153,6 +156,9 @@ def parse(document: Any) -> Card:
 
 
 def _input(fields: Mapping[str, Any]) -> Input:
+    width, height = (_whole(fields, side, 8, _MOST_SIDE) for side in ("width", "height"))
+    if width * height > _MOST_PIXELS:
+        raise _FieldError(f"width times height must be {_MOST_PIXELS} or less")
     channels = _whole(fields, "channels", 1, 3) if "channels" in fields else 3
     mean, std = _numbers(fields, "mean"), _numbers(fields, "std")
     if channels == 2:
@@ -165,8 +171,8 @@ def _input(fields: Mapping[str, Any]) -> Input:
     if not isinstance(standardised, bool) or (standardised and mean):
         raise _FieldError("standardised must be true or false, and false with mean and std")
     return Input(
-        width=_whole(fields, "width", 8, _MOST_SIDE),
-        height=_whole(fields, "height", 8, _MOST_SIDE),
+        width=width,
+        height=height,
         fit=_one_of({"fit": "stretch", **fields}, "fit", FITS),
         channels=channels,
         mean=mean,
@@ -183,9 +189,10 @@ def _cuts(fields: Mapping[str, Any]) -> Cuts:
 
 
 def _calibration(fields: Mapping[str, Any]) -> Calibration:
+    rate = _number(fields, "rate", 0, 1)
     return Calibration(
-        rate=_number(fields, "rate", 0, 1),
-        observed=_number(fields, "observed", 0, 1),
+        rate=rate,
+        observed=_number(fields, "observed", 0, rate),
         recall=_number(fields, "recall", 0, 1),
         positives=_whole(fields, "positives", 1, 1 << 53),
         negatives=_whole(fields, "negatives", 1, 1 << 53),

@@ -33,7 +33,7 @@ NORMS = ("batch", "layer")
 _MOST_HIDDEN = 8192
 _FIRST_POWER, _LEAST_ACTIVATION = 3.0, 1e-6
 _FROM_SCRATCH = 0.1  # the scale of blocks that are not pretrained
-_BATCH = 256  # images that are embedded at a time, which bounds the memory
+_BATCH = 256  # images that are embedded at a time, or fewer if they are large
 
 
 @dataclass(frozen=True)
@@ -167,10 +167,11 @@ class DeepSSIM:
         """The embeddings, of length 1, of images of shape (n, 1, height, width)."""
         rows = np.empty((len(batch), self.card.dimensions), np.float32)
         with torch.inference_mode():
-            for start in range(0, len(batch), _BATCH):
-                part = torch.from_numpy(np.ascontiguousarray(batch[start : start + _BATCH]))
+            size = min(_BATCH, inputs.at_once(self.card.input))
+            for start in range(0, len(batch), size):
+                part = torch.from_numpy(np.ascontiguousarray(batch[start : start + size]))
                 embeddings = self.network.unflipped(part.to(self.device))
-                rows[start : start + _BATCH] = embeddings.cpu().numpy()
+                rows[start : start + size] = embeddings.cpu().numpy()
         return rows
 
     def scores(self, targets: Embeddings, sources: Embeddings) -> Scores:

@@ -12,6 +12,14 @@ from memscan.detectors.protocol import Pixels
 _LEAST_DEVIATION = 1e-3  # of an image of one colour: less would make its noise the picture
 
 
+_PIXELS_AT_ONCE = 1 << 20
+
+
+def at_once(wanted: Input) -> int:
+    """How many images a network may be given at a time, so that a card cannot exhaust memory."""
+    return max(1, _PIXELS_AT_ONCE // (wanted.width * wanted.height))
+
+
 def prepare(image: Image.Image, wanted: Input) -> Pixels:
     """The pixels of an image, float32 of shape (channels, height, width). Raises HashError."""
     drawn = resized(

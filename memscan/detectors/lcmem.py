@@ -56,10 +56,14 @@ class LCMem:
 
     def embed(self, batch: Pixels) -> Embeddings:
         """As in the protocol; computed in float32 on every device."""
+        rows = np.empty((len(batch), self.card.dimensions), np.float32)
+        size = inputs.at_once(self.card.input)
         with torch.inference_mode():
-            pixels = torch.from_numpy(np.ascontiguousarray(batch)).to(self.device)
-            embeddings = self.network.embed(self.encoder(pixels))
-        return np.asarray(embeddings.cpu().numpy(), np.float32)
+            for start in range(0, len(batch), size):
+                part = torch.from_numpy(np.ascontiguousarray(batch[start : start + size]))
+                embeddings = self.network.embed(self.encoder(part.to(self.device)))
+                rows[start : start + size] = embeddings.cpu().numpy()
+        return rows
 
     def scores(self, targets: Embeddings, sources: Embeddings) -> Scores:
         """Probabilities of all pairs, (M, N)."""

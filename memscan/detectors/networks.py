@@ -28,6 +28,8 @@ class Network(Protocol):
 
 def chosen_output(path: str, names: Sequence[str], card: Card) -> str:
     """The output that ``architecture.output`` of the card names, or the first of ``names``."""
+    if not names:
+        raise InputError(f"{path}: has no output")
     name = card.architecture.get("output", names[0])
     if name not in names:
         raise InputError(f"{path}: has no output {name!r:.60}; there are {', '.join(names)}")

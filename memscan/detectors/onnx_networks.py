@@ -21,7 +21,7 @@ _PROVIDERS = {
     "mps": "CoreMLExecutionProvider",
 }
 _TYPES = {"tensor(float)": np.float32, "tensor(float16)": np.float16}
-_MOST_BATCH = 1024  # images: a number from a stranger that memory is taken for
+_MOST_BATCH = 64  # images: a number from a stranger that memory is taken for
 _SILENT = 4  # of onnxruntime's severities: what matters comes as an exception
 
 

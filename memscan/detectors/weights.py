@@ -21,6 +21,11 @@ if TYPE_CHECKING:
 
 State = Dict[str, "torch.Tensor"]
 
+_DTYPES = {
+    f"torch.{name}"
+    for name in ("bfloat16", "float16", "float32", "float64", "int32", "int64", "uint8", "bool")
+}
+
 MOST_BYTES = 1 << 33
 """Files of more are refused: eight gigabytes, twice the largest encoder in use."""
 
@@ -66,9 +71,15 @@ def parse(path: str, content: bytes) -> State:
             f"{path}: a torch archive, which may hold a pickle, and not safetensors; {CONVERSION}"
         )
     try:
-        return load(content)
+        state = load(content)
     except (SafetensorError, ValueError, KeyError) as error:
         raise InputError(f"{path}: is no safetensors file, or a damaged one: {error}") from error
+    for name, tensor in state.items():
+        if str(tensor.dtype) not in _DTYPES or not bool(tensor.isfinite().all()):
+            raise InputError(
+                f"{path}: damaged weights: {name!r:.80} holds what is no finite number"
+            )
+    return state
 
 
 def write(path: str, state: State, card: Card) -> Card:

@@ -33,8 +33,8 @@ made = st.builds(
     name=names,
     input=st.builds(
         Input,
-        width=st.integers(8, 4096),
-        height=st.integers(8, 4096),
+        width=st.integers(8, 1024),
+        height=st.integers(8, 1024),
         fit=st.sampled_from(cards.FITS),
         channels=st.sampled_from((1, 3)),
         standardised=st.booleans(),
@@ -67,6 +67,13 @@ def test_a_whole_card_is_read_again(tmp_path: Path) -> None:
     read = cards.read(str(tmp_path / "model.safetensors"))
     assert read == CARD
     assert read.is_calibrated
+
+
+@pytest.mark.parametrize("number", ["NaN", "Infinity", "1e400"])
+def test_a_number_that_cannot_be_written_is_refused(tmp_path: Path, number: str) -> None:
+    (tmp_path / "model.json").write_text(CARD.text().replace('"images": 3', f'"images": {number}'))
+    with pytest.raises(InputError, match=r"model\.json: is no JSON"):
+        cards.read(str(tmp_path / "model.safetensors"))
 
 
 def test_what_a_card_need_not_say() -> None:
@@ -135,7 +142,10 @@ def test_a_changed_field_is_read_or_told(data: st.DataObject) -> None:
         ("dimensions", 1e300, "dimensions must be a whole number"),
         ("cuts.duplicate", float("nan"), "duplicate must be a number from -1 to 1"),
         ("cuts.duplicate", 0.5, "the cut of similar pairs must not be above"),
+        ("input", {"width": 4096, "height": 257}, "width times height must be 1048576 or less"),
         ("calibration.rate", 2, "rate must be a number from 0 to 1"),
+        ("calibration.observed", 0.01, "observed must be a number from 0 to 0.001"),
+        ("sha256", None, "sha256 must say which weights the calibration is of"),
         ("calibration.positives", 0, "positives must be a whole number"),
         ("sha256", "F" * 64, "sha256 must be 64 hexadecimal digits"),
         ("sha256", "0" * 63, "sha256 must be 64 hexadecimal digits"),

@@ -51,6 +51,19 @@ def test_a_pickle_is_refused_and_not_opened(tmp_path: Path, protocol: int) -> No
     assert os.listdir(tmp_path) == ["model.pkl"]
 
 
+@pytest.mark.parametrize(
+    "tensor",
+    [
+        torch.tensor([1.0, float("nan")]),
+        torch.tensor([float("inf")]),
+        torch.ones(2).to(torch.float8_e4m3fn),
+    ],
+)
+def test_what_is_no_finite_number_is_refused(tmp_path: Path, tensor: torch.Tensor) -> None:
+    with pytest.raises(InputError, match="damaged weights: 'b' holds what is no finite number"):
+        weights.parse("model.safetensors", save({**STATE, "b": tensor}))
+
+
 def test_weights_whose_header_is_as_long_as_a_pickle_begins_are_read(tmp_path: Path) -> None:
     """One header in 32 has a length that begins with the byte of a pickle."""
     states = ({"a" * count: STATE["a"]} for count in range(1, 400))
