@@ -19,8 +19,8 @@ from memscan.detectors import cards, inputs, weights
 from memscan.detectors.cards import Card, Input
 from memscan.detectors.cosines import Cosines
 from memscan.detectors.extras import require
-from memscan.detectors.networks import Network, Outputs
 from memscan.detectors.protocol import Embeddings, Pixels
+from memscan.detectors.runtimes import Network, Outputs
 from memscan.errors import InputError
 
 _AT_ONCE = 32  # images in a batch: more needs memory and saves no time on a CPU
