@@ -58,7 +58,7 @@ def confirm(
             scored = _scored(findings[row], thresholds, detector, open_again)
             confirmed[row] = _judged(scored, thresholds, detector)
             if progress is not None:
-                progress("candidates", done, len(candidates))
+                progress("candidate pairs", done, len(candidates))
     return tuple(confirmed)
 
 

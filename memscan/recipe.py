@@ -21,8 +21,8 @@ from PIL import Image
 
 from memscan import decode, views
 from memscan.encoders import KNOWN, PHASH, Encoder
-from memscan.errors import DecodeError, HashError, ImageError
-from memscan.records import Failure, HashedImage, Stage
+from memscan.errors import ImageError
+from memscan.records import Failure, HashedImage
 from memscan.stamps import Stamp, settled
 from memscan.views import ViewSet
 
@@ -118,7 +118,7 @@ def hash_all(
             prepared.append(encoder.prepare(load(), view_set))
             lost.append(None)
         except ImageError as error:
-            lost.append(Failure(name, _stage(error), str(error)))
+            lost.append(Failure.of(name, error))
     hashed = iter(encoder.finish(prepared, view_set))
     outcomes = (next(hashed) if failure is None else failure for failure in lost)
     return list(zip(names, outcomes))
@@ -162,9 +162,3 @@ def hash_files(paths: Iterable[str], recipe: Recipe) -> list[Stamped]:
 def file_loader(path: str, max_pixels: int, *, fast: bool = False) -> Loader:
     """What decodes an image file."""
     return functools.partial(decode.open_image, path, max_pixels, fast=fast)
-
-
-def _stage(error: ImageError) -> Stage:
-    if isinstance(error, HashError):
-        return Stage.HASH
-    return Stage.DECODE if isinstance(error, DecodeError) else Stage.READ

@@ -10,6 +10,8 @@ import enum
 from dataclasses import dataclass
 from typing import Callable
 
+from memscan.errors import DecodeError, HashError, ImageError
+
 Progress = Callable[[str, int, int], None]
 """Called as ``progress(phase, done, total)``, from the thread that called the library."""
 
@@ -114,6 +116,14 @@ class Failure:
     message: str
     is_directory: bool = False
     is_shard: bool = False
+
+    @classmethod
+    def of(cls, path: str, error: ImageError) -> Failure:
+        """What became of an image that raised an error."""
+        if isinstance(error, HashError):
+            return cls(path, Stage.HASH, str(error))
+        stage = Stage.DECODE if isinstance(error, DecodeError) else Stage.READ
+        return cls(path, stage, str(error))
 
 
 @dataclass(frozen=True)

@@ -151,7 +151,7 @@ def test_the_caller_sees_how_far_it_is() -> None:
     seen: list[tuple[str, int, int]] = []
     given = [finding_of(NEAR), finding_of(DISTINCT), finding_of(IDENTICAL)]
     confirmation.confirm(given, HASH, verifier(0.95), progress=lambda *args: seen.append(args))
-    assert seen == [("candidates", 1, 2), ("candidates", 2, 2)]
+    assert seen == [("candidate pairs", 1, 2), ("candidate pairs", 2, 2)]
 
 
 @pytest.mark.usefixtures("work")

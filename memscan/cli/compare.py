@@ -5,7 +5,6 @@ from __future__ import annotations
 import click
 
 from memscan.cli import options
-from memscan.cli.networks import refuse_hash_beside
 from memscan.cli.process import ExitCode, warn, write_stdout
 from memscan.errors import InputError
 from memscan.sources.stores import shown
@@ -15,11 +14,7 @@ from memscan.sources.stores import shown
 @click.argument("a", metavar="A", type=click.Path(dir_okay=False))
 @click.argument("b", metavar="B", type=click.Path(dir_okay=False))
 @options.hash
-@click.option(
-    "--detector",
-    type=click.Choice(("deepssim", "lcmem", "encoder")),
-    help="Score the pair by a learned detector (extra learned); needs --weights.",
-)
+@options.pair_detector("Score the pair by a learned detector (extra learned); needs --weights.")
 @options.weights
 @options.trust_weights
 @options.device
@@ -36,7 +31,7 @@ def command(
 
     With a learned detector, print its score, the cuts on its card and the verdict by them.
     """
-    refuse_hash_beside(detector)
+    options.refuse_hash_beside(detector)
     from memscan import detection, networks  # numpy and Pillow, not for --help
     from memscan.reports import comparison
 

@@ -13,7 +13,6 @@ from memscan.cli import options, outputs
 from memscan.cli.gate import exit_code
 from memscan.cli.kept import kept_hashes
 from memscan.cli.lists import lists
-from memscan.cli.networks import refuse_hash_beside
 from memscan.cli.process import ExitCode, complain, note, warn, write_stdout
 from memscan.cli.progress import progress_bars
 from memscan.reports import FORMATS, SUFFIXES
@@ -175,7 +174,7 @@ def command(
     """  # noqa: D301 (the escape is how click keeps lines)
     if not sources and not files_from:
         raise click.UsageError("Missing option '--source'.")
-    refuse_hash_beside(detector)
+    options.refuse_hash_beside(detector)
     outputs.check_writable(output_paths)
     _check_baseline(baseline_path, update_baseline, output_paths)
     from memscan import decode, detection, reports  # numpy and Pillow, not for --help

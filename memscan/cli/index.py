@@ -62,12 +62,7 @@ class _Index(click.Command):
 @options.engine
 @options.address
 @options.jobs
-@click.option(
-    "--max-failures",
-    metavar="N",
-    type=click.IntRange(min=0),
-    help="Exit with 3 if more images cannot be read  [default: no limit]",
-)
+@options.max_failures()
 @options.no_progress
 def command(
     sources: tuple[str, ...],
@@ -99,12 +94,11 @@ def command(
     if not sources and not files_from:
         raise click.UsageError("name a SOURCE, or a list of files with --files-from")
     from memscan import decode, indexing  # numpy and Pillow, not for --help
-    from memscan.cli import networks
     from memscan.indexing.network import WeightsFile
     from memscan.networks import file_of
     from memscan.reports import hash_tables
 
-    networks.refuse_hash_beside(detector)
+    options.refuse_hash_beside(detector)
     if detector is not None:
         scan["weights"] = WeightsFile(file_of(detector, weights), device, trust_weights)
     elif weights:

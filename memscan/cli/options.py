@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, Callable, Iterable, TypeVar
 
 import click
+from click.core import ParameterSource
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 Option = Callable[[Command], Command]
@@ -105,13 +106,25 @@ cache_dir: Option[Any] = click.option(
 no_progress: Option[Any] = click.option("--no-progress", is_flag=True, help="Draw no progress bar.")
 
 
-def max_failures(gate: str) -> Option[Any]:
+def pair_detector(help: str, default: str | None = None) -> Option[Any]:
+    """``--detector`` of commands that score pairs, which every learned detector does."""
+    return click.option(
+        "--detector",
+        type=click.Choice(("deepssim", "lcmem", "encoder")),
+        default=default,
+        show_default=True,
+        help=help,
+    )
+
+
+def max_failures(gate: str | None = None) -> Option[Any]:
     """``--max-failures``, of which the option ``gate`` changes the default."""
+    default = "no limit" if gate is None else f"0 with {gate}, else no limit"
     return click.option(
         "--max-failures",
         metavar="N",
         type=click.IntRange(min=0),
-        help=f"Exit with 3 if more images cannot be read  [default: 0 with {gate}, else no limit]",
+        help=f"Exit with 3 if more images cannot be read  [default: {default}]",
     )
 
 
@@ -138,3 +151,10 @@ def outputs(suffixes: Iterable[str], required: bool = False) -> Option[Any]:
         required=required,
         help=f"Write FILE, as {', '.join(others)} or {last}. Repeatable.",
     )
+
+
+def refuse_hash_beside(detector: str | None) -> None:
+    """Raise UsageError if a hash was asked for beside a learned detector."""
+    source = click.get_current_context().get_parameter_source("hash")
+    if detector is not None and source is not ParameterSource.DEFAULT:
+        raise click.UsageError("--detector and --hash exclude each other")

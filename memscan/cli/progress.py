@@ -8,12 +8,20 @@ from typing import Iterator
 
 from memscan.records import Progress
 
+_OTHER_WORK = {
+    "candidate pairs": ("Scoring candidates", "pair"),
+    "heat maps": ("Drawing heat maps", "pair"),
+    "scores": ("Scoring targets", "img"),
+    "training": ("Training", "batch"),
+}
+"""Phases that hash no images: what is done in them, and what is counted."""
+
 
 @contextlib.contextmanager
 def progress_bars(wanted: bool, verb: str = "Hashing") -> Iterator[Progress | None]:
     """A callback that draws one bar per phase; None where stderr is no terminal.
 
-    ``verb`` stands before the names of phases; without one, they stand for themselves.
+    ``verb`` stands before the names of phases of images; without one, they stand for themselves.
     """
     if not wanted or sys.stderr is None or not sys.stderr.isatty():
         yield None
@@ -27,10 +35,12 @@ def progress_bars(wanted: bool, verb: str = "Hashing") -> Iterator[Progress | No
         nonlocal bar, shown
         if (phase, total) != shown:  # the files of a phase, then its containers
             bar.close()
+            images = f"{verb} {phase}".strip().capitalize(), "img"
+            words, unit = _OTHER_WORK.get(phase, images)
             bar = tqdm(
-                desc=f"{verb} {phase}".strip().capitalize(),
+                desc=words,
                 total=total or None,
-                unit="img",
+                unit=unit,
                 leave=False,
                 dynamic_ncols=True,
             )

@@ -36,13 +36,7 @@ _SUFFIXES = {".npz": "npz", ".parquet": "parquet"}  # as in matrix_files, which 
     required=True,
     help="The training images, likewise, or a table of their embeddings. Repeatable.",
 )
-@click.option(
-    "--detector",
-    type=click.Choice(("deepssim", "lcmem", "encoder")),
-    default="deepssim",
-    show_default=True,
-    help="What the images are compared by.",
-)
+@options.pair_detector("What the images are compared by.", default="deepssim")
 @options.weights
 @options.trust_weights
 @options.device
@@ -85,12 +79,7 @@ _SUFFIXES = {".npz": "npz", ".parquet": "parquet"}  # as in matrix_files, which 
     help="Do not compare a target with the source image that is the same file.",
 )
 @options.stdout_format(("text", "json"))
-@click.option(
-    "--max-failures",
-    metavar="N",
-    type=click.IntRange(min=0),
-    help="Exit with 3 if more images cannot be read  [default: no limit]",
-)
+@options.max_failures()
 @options.max_pixels
 @options.jobs
 @options.no_cache

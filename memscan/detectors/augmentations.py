@@ -16,9 +16,14 @@ Numbers = npt.NDArray[np.float64]
 Flags = npt.NDArray[np.bool_]
 
 
+def wide(numbers: npt.NDArray[np.generic], x: torch.Tensor) -> torch.Tensor:
+    """A number of each image, float32 of shape (n, 1, 1, 1), on the device of the batch ``x``."""
+    return torch.as_tensor(numbers.astype(np.float32), device=x.device).reshape(-1, 1, 1, 1)
+
+
 def flipped(x: torch.Tensor, chosen: Flags, axis: int) -> torch.Tensor:
     """Mirrored along ``axis`` (2 upside down, 3 left to right) where ``chosen``."""
-    return torch.where(_wide(chosen, x) > 0, x.flip(axis), x)
+    return torch.where(wide(chosen, x) > 0, x.flip(axis), x)
 
 
 def moved(
@@ -58,7 +63,7 @@ def moved(
 
 def with_gamma(x: torch.Tensor, exponents: Numbers) -> torch.Tensor:
     """Raised to a power; 1 changes nothing."""
-    return x.clamp(0, 1) ** _wide(exponents, x)
+    return x.clamp(0, 1) ** wide(exponents, x)
 
 
 BIAS_TERMS = 10
@@ -104,18 +109,18 @@ def smoothed(x: torch.Tensor, sigmas: Numbers) -> torch.Tensor:
 def noisy(x: torch.Tensor, deviations: Numbers, rng: np.random.Generator) -> torch.Tensor:
     """With Gaussian noise of these standard deviations."""
     noise = torch.as_tensor(rng.standard_normal(x.shape, np.float32), device=x.device)
-    return x + noise * _wide(deviations, x)
+    return x + noise * wide(deviations, x)
 
 
 def brightened(x: torch.Tensor, factors: Numbers) -> torch.Tensor:
     """Multiplied, and clipped to 0 to 1."""
-    return (x * _wide(factors, x)).clamp(0, 1)
+    return (x * wide(factors, x)).clamp(0, 1)
 
 
 def with_contrast(x: torch.Tensor, factors: Numbers) -> torch.Tensor:
     """Farther from the mean of each image by a factor, and clipped to 0 to 1."""
     mean = x.mean(dim=(1, 2, 3), keepdim=True)
-    return (mean + (x - mean) * _wide(factors, x)).clamp(0, 1)
+    return (mean + (x - mean) * wide(factors, x)).clamp(0, 1)
 
 
 def chosen(rng: np.random.Generator, count: int, share: float) -> Flags:
@@ -129,7 +134,3 @@ def drawn(
 ) -> Numbers:
     """A number from ``low`` to ``high`` for a ``share`` of images, and ``otherwise`` for others."""
     return np.where(chosen(rng, count, share), rng.uniform(low, high, count), otherwise)
-
-
-def _wide(numbers: npt.NDArray[np.generic], x: torch.Tensor) -> torch.Tensor:
-    return torch.as_tensor(numbers.astype(np.float32), device=x.device).reshape(-1, 1, 1, 1)

@@ -19,7 +19,8 @@ from torch.nn import functional
 from memscan.detectors import cards, devices, inputs, weights
 from memscan.detectors.backbones import SIZES, ConvNeXt
 from memscan.detectors.cards import Card, Cuts
-from memscan.detectors.protocol import Embeddings, Pixels, Scores
+from memscan.detectors.cosines import Cosines
+from memscan.detectors.protocol import Embeddings, Pixels
 from memscan.detectors.weights import State
 from memscan.errors import InputError
 
@@ -142,7 +143,7 @@ class Network(nn.Module):
 
 
 @dataclass(frozen=True)
-class DeepSSIM:
+class DeepSSIM(Cosines):
     """Implements :class:`memscan.detectors.protocol.Detector`; the score is the cosine.
 
     ``sha256`` is that of the file of weights. Embeddings are always made in float32.
@@ -173,16 +174,6 @@ class DeepSSIM:
                 embeddings = self.network.unflipped(part.to(self.device))
                 rows[start : start + size] = embeddings.cpu().numpy()
         return rows
-
-    def scores(self, targets: Embeddings, sources: Embeddings) -> Scores:
-        """The cosines of all pairs, of shape (M, N)."""
-        cosines: Scores = targets @ sources.T
-        return cosines
-
-    def paired(self, targets: Embeddings, sources: Embeddings) -> Scores:
-        """The cosines row by row, of shape (n,)."""
-        cosines: Scores = np.einsum("ij,ij->i", targets, sources)
-        return cosines
 
 
 def load(path: str, card: Card, device: str = "auto") -> DeepSSIM:

@@ -17,9 +17,10 @@ from PIL import Image
 from memscan import hashing
 from memscan.detectors import cards, inputs, weights
 from memscan.detectors.cards import Card, Input
+from memscan.detectors.cosines import Cosines
 from memscan.detectors.extras import require
-from memscan.detectors.networks import Network, Outputs
-from memscan.detectors.protocol import Embeddings, Pixels, Scores
+from memscan.detectors.protocol import Embeddings, Pixels
+from memscan.detectors.runtimes import Network, Outputs
 from memscan.errors import InputError
 
 _AT_ONCE = 32  # images in a batch: more needs memory and saves no time on a CPU
@@ -32,7 +33,7 @@ _EXPORT = (
 )
 
 
-class ExportedDetector:
+class ExportedDetector(Cosines):
     """Implements :class:`memscan.detectors.protocol.Detector`; scores are cosines.
 
     An image to which the network answers zeros has an embedding of zeros, whose cosine with any
@@ -67,16 +68,6 @@ class ExportedDetector:
             some = batch[start : start + self._batch]
             found[start : start + len(some)] = self._rows(some)
         return found
-
-    def scores(self, targets: Embeddings, sources: Embeddings) -> Scores:
-        """The cosines of all pairs."""
-        cosines: Scores = np.clip(targets @ sources.T, -1, 1)
-        return cosines
-
-    def paired(self, targets: Embeddings, sources: Embeddings) -> Scores:
-        """The cosines row by row."""
-        cosines: Scores = np.clip(np.einsum("nd,nd->n", targets, sources), -1, 1)
-        return cosines
 
     def _rows(self, images: Pixels) -> Embeddings:
         """The embeddings of no more images than the network takes at a time."""

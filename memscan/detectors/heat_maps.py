@@ -14,7 +14,6 @@ if TYPE_CHECKING:
     from memscan.detectors.layer_cam import Staged
 
 AGREEMENT, LAYER_CAM, OCCLUSION = "agreement", "layercam", "occlusion"
-METHODS = (AGREEMENT, LAYER_CAM, OCCLUSION)
 """Alike features, by :mod:`memscan.detectors.agreement`; and the parts that the score depends on,
 by :mod:`memscan.detectors.layer_cam` and :mod:`memscan.detectors.occlusion`. The first two need a
 network whose feature maps are known."""

@@ -18,7 +18,6 @@ from memscan import decode, hashing
 from memscan.detectors import autoencoder, devices, inputs, latents, weights
 from memscan.detectors.autoencoder import Encoder
 from memscan.detectors.latents import Latents, Making
-from memscan.detectors.pictures import stage_of
 from memscan.errors import ImageError, InputError, OutputError
 from memscan.records import Failure, Progress, Stage
 
@@ -112,7 +111,7 @@ class _Work:
                 shown = [colour, *(view(colour, lots) for _ in range(self.making.views - 1))]
                 return np.stack([inputs.prepare(one, self.making.wanted) for one in shown])
         except ImageError as error:
-            return Failure(path, stage_of(error), str(error))
+            return Failure.of(path, error)
 
     def encoded(self, pixels: Views) -> npt.NDArray[np.float16]:
         """The latents of images in all views."""

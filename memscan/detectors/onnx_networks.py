@@ -9,8 +9,8 @@ import numpy as np
 from memscan.detectors import onnx_files
 from memscan.detectors.cards import Card
 from memscan.detectors.extras import require
-from memscan.detectors.networks import Outputs, brief, chosen_output
 from memscan.detectors.protocol import Pixels
+from memscan.detectors.runtimes import Outputs, brief, chosen_output
 from memscan.errors import InputError
 
 _Provider = Union[str, Tuple[str, Mapping[str, str]]]
@@ -26,7 +26,7 @@ _SILENT = 4  # of onnxruntime's severities: what matters comes as an exception
 
 
 class OnnxNetwork:
-    """Implements :class:`memscan.detectors.networks.Network`."""
+    """Implements :class:`memscan.detectors.runtimes.Network`."""
 
     def __init__(self, path: str, content: bytes, card: Card, device: str) -> None:
         require("onnxruntime", "learned")
@@ -50,7 +50,7 @@ class OnnxNetwork:
         self._output = chosen_output(path, names, card)
 
     def run(self, images: Pixels) -> Outputs:
-        """As in :class:`memscan.detectors.networks.Network`."""
+        """As in :class:`memscan.detectors.runtimes.Network`."""
         try:
             (found,) = self._session.run([self._output], {self._input: images.astype(self._type)})
         except Exception as error:

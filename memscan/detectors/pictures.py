@@ -12,8 +12,8 @@ import numpy.typing as npt
 from memscan import decode, hashing
 from memscan.detectors import inputs
 from memscan.detectors.cards import Input
-from memscan.errors import HashError, ImageError, InputError, ReadError
-from memscan.records import Failure, Progress, Stage
+from memscan.errors import ImageError, InputError
+from memscan.records import Failure, Progress
 
 Bytes = npt.NDArray[np.uint8]
 
@@ -75,7 +75,7 @@ def readable(
         try:
             whole.picture(row)
         except ImageError as error:
-            failures[row] = Failure(paths[row], stage_of(error), str(error))
+            failures[row] = Failure.of(paths[row], error)
 
     with ThreadPoolExecutor(jobs) as pool:
         for done, _ in enumerate(pool.map(attempt, range(len(paths))), 1):
@@ -87,10 +87,3 @@ def readable(
         {new: whole._kept[old] for new, old in enumerate(places) if old in whole._kept}
     )
     return pictures, places, [failures[row] for row in sorted(failures)]
-
-
-def stage_of(error: ImageError) -> Stage:
-    """Where an image was lost."""
-    if isinstance(error, ReadError):
-        return Stage.READ
-    return Stage.HASH if isinstance(error, HashError) else Stage.DECODE

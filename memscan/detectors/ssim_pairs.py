@@ -95,7 +95,7 @@ def make(
         _tiles(tiles, others, rng.integers(tiles.pixels.shape[1], size=count)), elsewhere, side
     )
     changed = altered(clean, strangers, shares, rng)
-    images = torch.where(_wide(is_first.astype(np.float64), clean) > 0, clean, changed)
+    images = torch.where(augmentations.wide(is_first, clean) > 0, clean, changed)
 
     one, other = np.triu_indices(size, 1)
     starts = size * np.arange(groups)[:, None]
@@ -119,7 +119,7 @@ def altered(
     count, _, side, _ = x.shape
     strengths = augmentations.drawn(rng, count, 0, 1, shares.blend, 0.0)
     strengths = np.where(augmentations.chosen(rng, count, shares.other), 1.0, strengths)
-    mix = _wide(strengths, x)
+    mix = augmentations.wide(strengths, x)
     x = (1 - mix) * x + mix * stranger
     x = torch.where(patches(rng, count, side, shares.patch).to(x.device), stranger, x)
     sigmas = _graded(rng, count, _LEAST_BLUR, _MOST_BLUR, shares.blur) * side / 64
@@ -221,7 +221,3 @@ def _graded(
     """Strengths whose logarithms are evenly drawn; 0 for images that are left as they are."""
     strengths = np.exp(rng.uniform(np.log(least), np.log(most), count))
     return np.where(augmentations.chosen(rng, count, share), strengths, 0.0)
-
-
-def _wide(numbers: npt.NDArray[np.float64], x: torch.Tensor) -> torch.Tensor:
-    return torch.as_tensor(numbers.astype(np.float32), device=x.device).reshape(-1, 1, 1, 1)

@@ -11,8 +11,8 @@ import torch
 from PIL import Image
 
 from memscan import decode, engines, hashing
-from memscan.errors import HashError, ImageError, InputError, ReadError
-from memscan.records import Failure, Progress, Stage
+from memscan.errors import ImageError, InputError
+from memscan.records import Failure, Progress
 
 MARGIN = 1.5
 """The side of a tile by that of the windows that are cut from it."""
@@ -81,12 +81,8 @@ def read(
 def _tiles_of(path: str, side: int, count: int, seed: int, max_pixels: int) -> Bytes | Failure:
     try:
         image = hashing.luminance(decode.open_image(path, max_pixels).image)
-    except ReadError as error:
-        return Failure(path, Stage.READ, str(error))
-    except HashError as error:
-        return Failure(path, Stage.HASH, str(error))
     except ImageError as error:
-        return Failure(path, Stage.DECODE, str(error))
+        return Failure.of(path, error)
     rng = np.random.default_rng([seed, image.width, image.height, *_content(image)])
     boxes = [(0.0, 0.0, float(image.width), float(image.height))]
     boxes += [_part(rng, image.width, image.height) for _ in range(count - 1)]

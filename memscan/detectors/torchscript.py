@@ -9,13 +9,13 @@ import torch
 
 from memscan.detectors import devices
 from memscan.detectors.cards import Card
-from memscan.detectors.networks import Outputs, brief, chosen_output
 from memscan.detectors.protocol import Pixels
+from memscan.detectors.runtimes import Outputs, brief, chosen_output
 from memscan.errors import InputError
 
 
 class ScriptNetwork:
-    """Implements :class:`memscan.detectors.networks.Network`.
+    """Implements :class:`memscan.detectors.runtimes.Network`.
 
     Outputs are a tensor, or several in a dictionary by their names, in a tuple or a list by their
     places from 0.
@@ -37,7 +37,7 @@ class ScriptNetwork:
         self._module = module.eval()
 
     def run(self, images: Pixels) -> Outputs:
-        """As in :class:`memscan.detectors.networks.Network`."""
+        """As in :class:`memscan.detectors.runtimes.Network`."""
         try:
             with torch.inference_mode():
                 found = self._module(torch.from_numpy(images).to(self._device))

@@ -28,6 +28,9 @@ Figures = Dict[str, float]
 
 CHECKPOINT_SUFFIX = ".checkpoint"
 
+LONGEST_GRADIENT = 1.0
+"""The norm to which longer gradients, of all parameters together, are cut."""
+
 
 @dataclass(frozen=True)
 class Plan:
@@ -44,7 +47,6 @@ class Plan:
     minutes: float | None = None
     shape: str = "constant"
     warmup: float = 0.0
-    clip: float = 1.0
     seed: int = 42
 
     def rate(self, done: float) -> float:
@@ -198,7 +200,7 @@ def fit(
             with devices.mixed_precision(device):
                 loss = loss_of(batch)
             loss.backward()  # type: ignore[no-untyped-call]
-            nn.utils.clip_grad_norm_(network.parameters(), plan.clip)
+            nn.utils.clip_grad_norm_(network.parameters(), LONGEST_GRADIENT)
             optimiser.step()
             losses.append(loss.detach())
             if progress is not None:

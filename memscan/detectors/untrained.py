@@ -9,7 +9,8 @@ from torch.nn import functional
 
 from memscan.detectors import backbones, devices, inputs
 from memscan.detectors.cards import Card, Cuts, Input
-from memscan.detectors.protocol import Embeddings, Pixels, Scores
+from memscan.detectors.cosines import Cosines
+from memscan.detectors.protocol import Embeddings, Pixels
 
 SIZE = "convnext-small-cpu"
 SEED = 0
@@ -18,7 +19,7 @@ _SIDE = 64
 _SCALE = 1.0  # of the blocks: with the published one they would pass their input on unchanged
 
 
-class Untrained:
+class Untrained(Cosines):
     """The small ConvNeXt with random weights from a fixed seed.
 
     The embedding is the mean of the last stage over all places, normalised; scores are cosines.
@@ -49,11 +50,3 @@ class Untrained:
             last = self._network(torch.from_numpy(batch).to(self._device))[-1].mean(dim=(2, 3))
             rows = functional.normalize(last)
         return np.asarray(rows.cpu().numpy(), np.float32)
-
-    def scores(self, targets: Embeddings, sources: Embeddings) -> Scores:
-        """Likewise."""
-        return np.asarray(targets @ sources.T, np.float32)
-
-    def paired(self, targets: Embeddings, sources: Embeddings) -> Scores:
-        """Likewise."""
-        return np.asarray((targets * sources).sum(axis=1), np.float32)

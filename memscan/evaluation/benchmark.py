@@ -15,6 +15,7 @@ from memscan.evaluation.describing import Described
 from memscan.evaluation.detectors import Detector, Rows
 from memscan.evaluation.edits import AS_IS, Edit
 from memscan.evaluation.metrics import Trials
+from memscan.evaluation.pairs import Pair
 from memscan.evaluation.request import DEFAULT, Request, list_some
 from memscan.evaluation.trials import Clock, misses, squares
 from memscan.records import Failure
@@ -94,10 +95,7 @@ def evaluate_identities(path: AnyPath, request: Request = DEFAULT) -> Scorecard:
     by_path = {image.path: image for image in used}
     kept = [by_path[name] for name in described.paths]
     _, labels = np.unique([image.identity for image in kept], return_inverse=True)
-    if any(image.half is None for image in kept):
-        calibrating = pairs.halve(labels, request.seed)
-    else:
-        calibrating = np.array([image.half == "calibration" for image in kept], np.bool_)
+    calibrating = pairs.calibrating([image.half for image in kept], labels, request.seed)
     halves = np.flatnonzero(calibrating), np.flatnonzero(~calibrating)
     _require_pairs(given, len(halves[1]) > 1)
 
@@ -126,20 +124,22 @@ def evaluate_identities(path: AnyPath, request: Request = DEFAULT) -> Scorecard:
 def evaluate_pairs(path: AnyPath, request: Request = DEFAULT) -> Scorecard:
     """See whether right pairs are closer than others.
 
-    ``path`` is a CSV file of pairs (:func:`memscan.evaluation.pairs.read_pairs`). The halves share
-    no image; pairs that all hang together are all reported, and nothing is fitted.
+    ``path`` is a CSV file of pairs (:func:`memscan.evaluation.pairs.read_pairs`). Without splits
+    the halves share no image; pairs that all hang together are all reported, and nothing is fitted.
     """
     detectors, (given,) = request.chosen(), as_paths(path)
     listed = pairs.read_pairs(given)
-    names = sorted({name for pair in listed for name in (pair.target, pair.source)})
-    described = request.describe(names, detectors, (AS_IS,))
+    used = [pair for pair in listed if pair.half != "ignored"]
+    described = request.describe(_images(used), detectors, (AS_IS,))
     rows = {name: row for row, name in enumerate(described.paths)}
-    kept = [pair for pair in listed if pair.target in rows and pair.source in rows]
+    kept = [pair for pair in used if pair.target in rows and pair.source in rows]
     _require_pairs(given, bool(kept))
     left = np.array([rows[pair.target] for pair in kept])
     right = np.array([rows[pair.source] for pair in kept])
     labels = np.array([pair.right for pair in kept], np.bool_)
-    calibrating = pairs.halve(pairs.connected(left.tolist(), right.tolist()), request.seed)
+    groups = pairs.connected(left.tolist(), right.tolist())
+    calibrating = pairs.calibrating([pair.half for pair in kept], groups, request.seed)
+    _require_pairs(given, not calibrating.all())
 
     def compare(number: int, distances: Compare) -> Halves:
         sources, targets = described.sources[number][:, 0], described.targets[number][:, 0]
@@ -158,6 +158,8 @@ def evaluate_pairs(path: AnyPath, request: Request = DEFAULT) -> Scorecard:
         return part(calibrating), part(~calibrating)
 
     sizes = [len(np.unique([left[half], right[half]])) for half in (calibrating, ~calibrating)]
+    images = len(_images(listed))
+    compared = len(np.unique([left, right])) + len(described.failures)
     return _scorecard(
         request,
         Basis.PAIRS,
@@ -165,9 +167,13 @@ def evaluate_pairs(path: AnyPath, request: Request = DEFAULT) -> Scorecard:
         (AS_IS,),
         described,
         compare,
-        sources=(Source(given, len(names)),),
-        sizes=(sizes[0], sizes[1], len(described.paths) - sizes[0] - sizes[1]),
+        sources=(Source(given, images),),
+        sizes=(sizes[0], sizes[1], images - compared),
     )
+
+
+def _images(listed: Sequence[Pair]) -> list[str]:
+    return sorted({name for pair in listed for name in (pair.target, pair.source)})
 
 
 def _scorecard(

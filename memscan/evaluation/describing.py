@@ -10,10 +10,10 @@ import numpy as np
 from PIL import Image
 
 from memscan import decode, engines, hashing
-from memscan.errors import DecodeError, HashError, ImageError
+from memscan.errors import ImageError
 from memscan.evaluation.detectors import Detector, Rows
 from memscan.evaluation.edits import AS_IS, Edit, key
-from memscan.records import Failure, Progress, Stage
+from memscan.records import Failure, Progress
 
 MOST_PIXELS = 1_000_000
 """Larger images are reduced to so many before anything else."""
@@ -103,7 +103,7 @@ def _describe(
     try:
         image = open_rgb(path, max_pixels)
     except ImageError as error:
-        return Failure(path, stage(error), str(error))
+        return Failure.of(path, error)
     lots = key(image, seed)
     sides = [
         (source_edits, [detector.describe_sources for detector in detectors]),
@@ -130,10 +130,3 @@ def _timed(
     start = time.thread_time()
     rows = describe(images)
     return rows, time.thread_time() - start
-
-
-def stage(error: ImageError) -> Stage:
-    """Where an image was lost."""
-    if isinstance(error, HashError):
-        return Stage.HASH
-    return Stage.DECODE if isinstance(error, DecodeError) else Stage.READ

@@ -10,7 +10,7 @@ import numpy as np
 from memscan import decode, engines, hashing
 from memscan.detectors.protocol import Detector, Embeddings, Pixels
 from memscan.errors import ImageError
-from memscan.evaluation.describing import open_rgb, stage
+from memscan.evaluation.describing import open_rgb
 from memscan.evaluation.edits import Edit, key
 from memscan.records import Failure, Progress
 
@@ -82,4 +82,4 @@ def _prepared(
         with hashing.resizable(drawn[0]):
             return np.stack([detector.prepare(one) for one in drawn])
     except ImageError as error:
-        return Failure(path, stage(error), str(error))
+        return Failure.of(path, error)

@@ -142,6 +142,15 @@ def halve(groups: npt.NDArray[np.int64], seed: int) -> npt.NDArray[np.bool_]:
     return calibrating[groups]
 
 
+def calibrating(
+    halves: Sequence[str | None], groups: npt.NDArray[np.int64], seed: int
+) -> npt.NDArray[np.bool_]:
+    """Which items are for calibration, as a list says it; without splits, as the seed draws it."""
+    if any(half is None for half in halves):
+        return halve(groups, seed)
+    return np.array([half == "calibration" for half in halves], np.bool_)
+
+
 def connected(left: Sequence[int], right: Sequence[int]) -> npt.NDArray[np.int64]:
     """For each pair of images, the number of its group: pairs that share an image are in one."""
     parents: dict[int, int] = {}

@@ -14,7 +14,6 @@ from memscan.detectors.classes import Classes
 from memscan.detectors.protocol import Detector, Embeddings, Scores
 from memscan.errors import InputError
 from memscan.evaluation import pairs
-from memscan.evaluation.pairs import Classed
 
 _AT_ONCE = 1 << 14  # pairs whose embeddings are taken together
 
@@ -71,7 +70,8 @@ def read(
     kept = [listed[row] for row in there.tolist()]
     left, right = left[there], right[there]
     numbers = np.where(own >= 0, own, len(sources) + np.arange(len(own)))
-    calibrating = _calibrating(kept, numbers[left], right, seed)
+    groups = pairs.connected(numbers[left].tolist(), right.tolist())
+    calibrating = pairs.calibrating([pair.half for pair in kept], groups, seed)
     if calibrating.all():
         why = "is compared here" if not kept else "is left to be reported"
         raise InputError(f"{path}: none of its {len(listed)} pairs {why}")
@@ -85,12 +85,6 @@ def read(
         reported=~calibrating,
         missing=len(listed) - len(kept),
     )
-
-
-def _calibrating(kept: list[Classed], left: Rows, right: Rows, seed: int) -> npt.NDArray[np.bool_]:
-    if any(pair.half is None for pair in kept):
-        return pairs.halve(pairs.connected(left.tolist(), right.tolist()), seed)
-    return np.array([pair.half == "calibration" for pair in kept], np.bool_)
 
 
 def _scores(

@@ -15,7 +15,7 @@ from typing import BinaryIO, Iterator
 from PIL import Image
 
 from memscan.errors import DecodeError, ImageError, ReadError
-from memscan.records import Failure, Stage
+from memscan.records import Failure
 from memscan.sources import dicom, nifti
 from memscan.sources.uris import DICOM_MARK, DICOM_MARK_AT, file_name
 from memscan.sources.volumes import Limits, Plane
@@ -96,11 +96,11 @@ def read_slices(
             for plane in _planes(kind, file, limits or Limits(), None):
                 uri = SliceName(kind, plane.index, path).uri
                 if isinstance(plane.image, ImageError):
-                    yield Slice(uri, _failure(uri, plane.image))
+                    yield Slice(uri, Failure.of(uri, plane.image))
                 else:
                     yield Slice(uri, plane.image, plane.mapping)
     except ImageError as error:
-        yield Slice(path, _failure(path, error))
+        yield Slice(path, Failure.of(path, error))
 
 
 def read_one(name: SliceName, file: BinaryIO, limits: Limits | None = None) -> Slice:
@@ -135,8 +135,3 @@ def _as_image_errors() -> Iterator[None]:
         yield
     except OSError as error:
         raise ReadError(error.strerror or "the file cannot be read") from error
-
-
-def _failure(path: str, error: ImageError) -> Failure:
-    stage = Stage.READ if isinstance(error, ReadError) else Stage.DECODE
-    return Failure(path, stage, str(error))

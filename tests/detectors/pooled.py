@@ -7,10 +7,11 @@ from PIL import Image
 
 from memscan.detectors import inputs
 from memscan.detectors.cards import Card, Cuts, Input
-from memscan.detectors.protocol import Embeddings, Pixels, Scores
+from memscan.detectors.cosines import Cosines
+from memscan.detectors.protocol import Embeddings, Pixels
 
 
-class Pooled:
+class Pooled(Cosines):
     """Implements :class:`memscan.detectors.protocol.Detector`."""
 
     fingerprint = "pooled"
@@ -28,12 +29,4 @@ class Pooled:
         cells = batch.reshape(len(batch), self.cells, side, self.cells, side).mean(axis=(2, 4))
         rows = cells.reshape(len(batch), -1) - cells.mean(axis=(1, 2))[:, None]
         found: Embeddings = rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-6)
-        return found
-
-    def scores(self, targets: Embeddings, sources: Embeddings) -> Scores:
-        found: Scores = targets @ sources.T
-        return found
-
-    def paired(self, targets: Embeddings, sources: Embeddings) -> Scores:
-        found: Scores = np.einsum("ij,ij->i", targets, sources)
         return found

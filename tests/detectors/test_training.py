@@ -161,11 +161,12 @@ def test_a_damaged_checkpoint_is_told(tmp_path: Path) -> None:
         fit(network(), checkpoints=Checkpoints(str(path), "one"))
 
 
-def test_gradients_are_clipped() -> None:
+def test_gradients_are_clipped(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(training, "LONGEST_GRADIENT", 0.01)
     model = network()
     optimiser = torch.optim.SGD(model.parameters(), lr=1.0)
     before = {name: value.clone() for name, value in model.state_dict().items()}
-    plan = Plan(epochs=1, patience=1, steps=1, clip=0.01)
+    plan = Plan(epochs=1, patience=1, steps=1)
     fit(model, plan, optimiser=optimiser, loss_of=lambda x: 1e6 * model(x).sum())
     moved = sum(float(((model.state_dict()[name] - before[name]) ** 2).sum()) for name in before)
     assert 0 < moved**0.5 <= 0.0101

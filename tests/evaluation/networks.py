@@ -10,10 +10,11 @@ from PIL import Image
 
 from memscan.detectors import cards
 from memscan.detectors.cards import Card, Cuts, Input
-from memscan.detectors.protocol import Embeddings, Pixels, Scores
+from memscan.detectors.cosines import Cosines
+from memscan.detectors.protocol import Embeddings, Pixels
 
 
-class Coarse:
+class Coarse(Cosines):
     """Eight by eight grey pixels, less their mean, as an embedding; scores are cosines."""
 
     fingerprint = "coarse"
@@ -29,12 +30,6 @@ class Coarse:
         rows = batch.reshape(len(batch), -1)
         rows = rows - rows.mean(axis=1, keepdims=True)
         return np.asarray(rows / np.linalg.norm(rows, axis=1, keepdims=True), np.float32)
-
-    def scores(self, targets: Embeddings, sources: Embeddings) -> Scores:
-        return np.asarray(targets @ sources.T, np.float32)
-
-    def paired(self, targets: Embeddings, sources: Embeddings) -> Scores:
-        return np.asarray((targets * sources).sum(axis=1), np.float32)
 
 
 def card(kind: str = "deepssim", **training: Any) -> Card:

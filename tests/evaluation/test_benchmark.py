@@ -220,6 +220,18 @@ class TestLists:
         assert detector.overall.auc.value == 1
         assert detector.false_positive_fits[0].threshold is not None
 
+    def test_pairs_may_say_which_half_they_are_in(self, folder: Path) -> None:
+        splits = ["val"] * 5 + ["test"] * 6 + ["train"]
+        lines = [f"{n:02}.jpg,{n:02}.png,1,{splits[n]}" for n in range(12)]
+        lines.append("00.jpg,05.png,0,test")  # an image of either half
+        card = benchmark.evaluate_pairs(self.write(folder, "path_a,path_b,label,split", *lines))
+        assert (card.found, card.calibration, card.reported, card.ignored) == (24, 10, 13, 2)
+        assert card.detectors[0].overall.wanted == 6
+        assert card.unrelated_pairs == 1
+        path = self.write(folder, "path_a,path_b,label,split", "00.jpg,00.png,1,val")
+        with pytest.raises(InputError, match="no pair is left to report"):
+            benchmark.evaluate_pairs(path)
+
     def test_pairs_that_hang_together_are_all_reported(self, folder: Path) -> None:
         lines = [f"00.jpg,{n:02}.png,{int(n == 0)}" for n in range(12)]
         card = benchmark.evaluate_pairs(self.write(folder, "path_a,path_b,label", *lines))

@@ -10,7 +10,8 @@ from PIL import Image
 from memscan.detectors import inputs
 from memscan.detectors.calibration import Labelled
 from memscan.detectors.cards import Card, Cuts, Input
-from memscan.detectors.protocol import Embeddings, Pixels, Scores
+from memscan.detectors.cosines import Cosines
+from memscan.detectors.protocol import Embeddings, Pixels
 from memscan.errors import HashError, InputError
 from memscan.evaluation import cuts
 from memscan.evaluation.cuts import Request, fit_edits, fit_identities, fit_pairs
@@ -23,7 +24,7 @@ from tests.drawing import picture, save
 LOOSE = Request(rate=0.1, similar_rate=0.5)
 
 
-class Thumbnails:
+class Thumbnails(Cosines):
     """A detector of 4 x 4 pixels, which needs no network."""
 
     card = Card("encoder", "thumbnails", Input(4, 4, standardised=True), 48, Cuts(0.5, 0.5))
@@ -42,14 +43,6 @@ class Thumbnails:
         rows: Embeddings = batch.reshape(len(batch), -1)
         rows /= np.linalg.norm(rows, axis=1, keepdims=True)
         return rows
-
-    def scores(self, targets: Embeddings, sources: Embeddings) -> Scores:
-        found: Scores = np.clip(targets @ sources.T, -1, 1)
-        return found
-
-    def paired(self, targets: Embeddings, sources: Embeddings) -> Scores:
-        found: Scores = np.clip((targets * sources).sum(axis=1), -1, 1)
-        return found
 
 
 @pytest.fixture

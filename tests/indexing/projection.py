@@ -12,12 +12,13 @@ from PIL import Image
 
 from memscan.detectors import cards, inputs, opening
 from memscan.detectors.cards import Card, Cuts, Input
-from memscan.detectors.protocol import Embeddings, Pixels, Scores
+from memscan.detectors.cosines import Cosines
+from memscan.detectors.protocol import Embeddings, Pixels
 
 SIDE = 8
 
 
-class Projection:
+class Projection(Cosines):
     """Implements :class:`memscan.detectors.protocol.Detector`; its batches stand in ``batches``.
 
     An embedding is the same to the last digit whatever else is in its batch. Images that are all
@@ -40,13 +41,6 @@ class Projection:
         with np.errstate(invalid="ignore"):
             rows = [row / np.linalg.norm(row) for row in numbers]
         return np.array(rows, np.float32)
-
-    def scores(self, targets: Embeddings, sources: Embeddings) -> Scores:
-        return targets @ sources.T
-
-    def paired(self, targets: Embeddings, sources: Embeddings) -> Scores:
-        scores: Scores = np.einsum("ij,ij->i", targets, sources)
-        return scores
 
 
 def write_weights(
