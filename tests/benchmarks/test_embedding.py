@@ -21,6 +21,7 @@ from tests.benchmarks.conftest import Race
 Photographs = Callable[[float], List[str]]
 
 SIDE = 224
+SIZES = ("convnext-small-cpu", "convnext-tiny")
 
 
 def exported(path: Path, size: str) -> Detector:
@@ -52,22 +53,42 @@ def exported(path: Path, size: str) -> Detector:
     return open_detector(str(path), trust=True)
 
 
+def deepssim_small(path: Path) -> Detector:
+    """DeepSSIM as it is trained by default."""
+    pytest.importorskip("torch", reason="torch is not installed")
+    from memscan.detectors import deepssim, weights
+    from memscan.detectors.cards import Card, Input
+
+    shape = deepssim.Architecture("convnext-small-cpu", 1, "batch", 512, 256)
+    taken = Input(32, 32, channels=1, standardised=True)
+    cuts = deepssim.PUBLISHED_CUTS
+    card = Card("deepssim", "small", taken, 256, cuts, architecture=shape.fields())
+    weights.write(str(path), deepssim.Network(shape).state_dict(), card)
+    return open_detector(str(path))
+
+
 @pytest.mark.filterwarnings("ignore::ResourceWarning")
-@pytest.mark.parametrize(("size", "most"), [("convnext-small-cpu", 120), ("convnext-tiny", 20)])
+@pytest.mark.parametrize(
+    ("name", "most"),
+    [("DeepSSIM-small at 32", 120), ("convnext-small-cpu", 120), ("convnext-tiny", 20)],
+)
 def test_embedding_against_hashing(
-    race: Race, photographs: Photographs, tmp_path: Path, size: str, most: int
+    race: Race, photographs: Photographs, tmp_path: Path, name: str, most: int
 ) -> None:
     paths = photographs(0.2)[:most]
-    detector = exported(tmp_path / "network.pt", size)
+    if name in SIZES:
+        detector, name = exported(tmp_path / "network.pt", name), f"{name} at {SIDE}"
+    else:
+        detector = deepssim_small(tmp_path / "network.safetensors")
 
     def embedded() -> None:
         rows = embed(paths, detector).rows
         assert rows.shape == (len(paths), 1, detector.card.dimensions)
 
     ratio = race.ratio(
-        f"embedding by {size} at {SIDE} pixels, {len(paths)} images of 0.2 MP, against pHash",
+        f"embedding by {name} pixels, {len(paths)} images of 0.2 MP, against pHash",
         lambda: Intake().hash_files(paths, ""),
         embedded,
     )
     rate = len(paths) / race.benchmark.stats.stats.median
-    race.report(f"embedding by {size}: {rate:.1f} images per second, pHash {rate / ratio:.0f}")
+    race.report(f"embedding by {name} pixels: {rate:.1f} images/s, pHash {rate / ratio:.0f}")
