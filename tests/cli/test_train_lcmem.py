@@ -109,6 +109,18 @@ def test_from_images_to_a_detector(
           "--output", "l"], "--base-dir belongs to --list"),
         (["latents", "--list", "bad.csv", "--follow-symlinks", "--autoencoder", "ae",
           "--output", "l"], "--follow-symlinks belong to --images"),
+        (["train", "lcmem", "--stage", "image", "--init", "one.safetensors", "--images", "images",
+          "--output", "one.safetensors"], "one.safetensors: the training reads this file"),
+        (["train", "lcmem", "--stage", "image", "--init", "one.safetensors", "--images", "images",
+          "--output", "one.SAFETENSORS"], "one.json: the training reads this file"),
+        (["train", "lcmem", "--stage", "latent", "--latents", "x", "--images", "images",
+          "--config", "good.json", "--output", "good.safetensors"], "good.json: the training"),
+        (["train", "lcmem", "--stage", "latent", "--latents", "x", "--images", "images",
+          "--output", "x/encoder.safetensors"], "x/encoder.safetensors: the training reads"),
+        (["train", "lcmem", "--stage", "latent", "--latents", "x", "--images", "images",
+          "--output", "x/latents.safetensors"], "x/latents.json: the card of"),
+        (["train", "autoencoder", "--images", "images", "--config", "x/config.json",
+          "--output", "x"], "config.json: the training reads this file"),
         (["train", "autoencoder", "--images", "images"], "name the --output to write"),
     ],
 )  # fmt: skip
@@ -123,6 +135,10 @@ def test_what_cannot_be_done_is_one_sentence(
     pictures_in(tmp_path / "images", 1)
     (tmp_path / "bad.csv").write_text("path,id,split\na,1,dev\n", encoding="utf-8")
     (tmp_path / "bad.json").write_text('{"speed": 9}', encoding="utf-8")
+    (tmp_path / "x").mkdir()
+    for name in ("good.json", "x/config.json", "x/latents.json"):
+        (tmp_path / name).write_text("{}", encoding="utf-8")
+    (tmp_path / "one.safetensors").write_bytes(b"weights")
     assert run_command(memscan, arguments) == 2
     assert sentence in said[-1]
     assert [line.startswith("Error: ") for line in said].count(True) == 1
