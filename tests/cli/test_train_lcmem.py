@@ -40,8 +40,8 @@ def test_from_images_to_a_detector(
     list_of(tmp_path / "list.csv", ["train"] * 4 + ["val"] * 3 + ["test"])
     for name, document in (
         ("a.json", SMALL_AUTOENCODER),
-        ("one.json", {"dimensions": 8, "schedule": SCHEDULE}),
-        ("two.json", {"augmentation": {"rotation": 10}, "schedule": SCHEDULE}),
+        ("first.json", {"dimensions": 8, "schedule": SCHEDULE}),
+        ("second.json", {"augmentation": {"rotation": 10}, "schedule": SCHEDULE}),
     ):
         (tmp_path / name).write_text(json.dumps(document), encoding="utf-8")
 
@@ -66,13 +66,13 @@ def test_from_images_to_a_detector(
     assert said[-1] == "Error: 1 images cannot be read, 0 are allowed"
 
     train = "train lcmem --list list.csv --base-dir images"
-    words = f"{train} --stage latent --latents latents --output one.safetensors --config one.json"
+    words = f"{train} --stage latent --latents latents --output one.safetensors --config first.json"
     assert run_command(memscan, words.split()) == 0
     assert "trained on 4 images, 3 validated" in capfd.readouterr().out
 
     words = (
         f"{train} --stage image --init one.safetensors --autoencoder ae --output two.safetensors "
-        "--config two.json --plot curves.svg"
+        "--config second.json --plot curves.svg"
     )
     assert run_command(memscan, words.split()) == 0
     assert "validation: loss" in capfd.readouterr().out
