@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from memscan.stamps import Stamp, is_same, settled
+from memscan.stamps import Stamp, digest, is_same, settled
 
 
 def test_a_file_changed_this_moment_is_not_settled(tmp_path: Path) -> None:
@@ -51,3 +51,15 @@ def test_is_same_compares_stamps(tmp_path: Path, change: str) -> None:
     entry = (-1, *stamp, -1)
     assert is_same(str(path), entry) == (Stamp.of(str(path)) == stamp) == (change == "none")
     assert os.path.exists(path) == (change != "gone")
+
+
+def test_a_digest_tells_changes_of_size_and_time_and_files_that_come(tmp_path: Path) -> None:
+    paths = [str(tmp_path / name) for name in "ab"]
+    seen = [digest(paths)]
+    for name, content, time in (("a", "x", 5), ("b", "x", 5), ("b", "y", 6), ("b", "yy", 6)):
+        (tmp_path / name).write_text(content)
+        os.utime(tmp_path / name, ns=(time, time))
+        assert digest(paths) == digest(paths)
+        seen.append(digest(paths))
+    seen.append(digest(paths[::-1]))
+    assert len(set(seen)) == len(seen)

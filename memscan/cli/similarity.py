@@ -127,6 +127,7 @@ def command(
     from memscan.intake import Intake
     from memscan.learned import LearnedEncoder
     from memscan.reports.similarity import render
+    from memscan.reports.similarity.text import about_classes
     from memscan.similarity import collecting, comparing, drawing, matrix_files, sizes
     from memscan.sources.directories import Selection
 
@@ -163,6 +164,7 @@ def command(
                 encoder.detector,
                 folder,
                 method,
+                about_classes=" ".join(about_classes(report)),
                 max_pixels=limit,
                 remote_places=collections.remote_places,
                 progress=progress,

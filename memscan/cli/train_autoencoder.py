@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from memscan.cli import curves, options
+from memscan.cli import curves, options, replacing
 from memscan.cli.listed import image_list, listed_images, of_split
 from memscan.cli.process import ExitCode, note, warn, write_stdout
 from memscan.cli.progress import progress_bars
@@ -60,7 +60,12 @@ def command(
     curves.check(plot)
     listed = listed_images(**chosen)
     from memscan import decode
+    from memscan.detectors.autoencoder import CONFIG, WEIGHTS
 
+    replacing.check_inputs(
+        (os.path.join(output, CONFIG), os.path.join(output, WEIGHTS), plot),
+        (config, chosen["listing"], *(one.path for one in listed)),
+    )
     with progress_bars(not no_progress, verb="") as progress:
         done = autoencoder_training.train(
             [one.path for one in listed] if chosen["images"] else of_split(listed, "train"),

@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from memscan.cli import curves, options, outputs
+from memscan.cli import curves, options, outputs, replacing
 from memscan.cli.listed import image_list, listed_images, of_split
 from memscan.cli.process import ExitCode, note, warn, write_stdout
 from memscan.cli.progress import progress_bars
+from memscan.errors import InputError
 from memscan.reports.names import inert
 
 if TYPE_CHECKING:
@@ -77,6 +78,8 @@ def command(
     from memscan.detectors import deepssim_training
 
     listed = listed_images(**chosen)
+    read = [config, chosen["listing"], *(one.path for one in listed)]
+    replacing.check_weights(output, plot, read, recipe.init)
     if chosen["images"]:
         learned, validation = [one.path for one in listed], []
     else:
@@ -109,9 +112,12 @@ def _recipe(
 
     recipe = Recipe() if config is None else configuration.read(config, Recipe())
     said = {"epochs": epochs, "minutes": minutes, "seed": seed}
-    return configuration.changed(
-        recipe, {name: value for name, value in said.items() if value is not None}
-    )
+    try:
+        return configuration.changed(
+            recipe, {name: value for name, value in said.items() if value is not None}
+        )
+    except ValueError as error:
+        raise InputError(str(error)) from error
 
 
 def _summary(output: str, done: Trained) -> str:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from memscan.cli import curves, options, outputs
+from memscan.cli import curves, options, outputs, replacing
 from memscan.cli.listed import image_list, listed_images
 from memscan.cli.process import ExitCode, note, warn, write_stdout
 from memscan.cli.progress import progress_bars
 from memscan.errors import InputError
+from memscan.reports.names import inert
 
 if TYPE_CHECKING:
     from memscan.detectors.lcmem_training import Trained
@@ -85,6 +87,15 @@ def command(
     listed = listed_images(**chosen)
     from memscan import decode
     from memscan.detectors import lcmem_fitting, lcmem_training
+    from memscan.detectors.autoencoder import CONFIG, WEIGHTS
+    from memscan.detectors.latents import ENCODER
+
+    read = [config, chosen["listing"], *(one.path for one in listed)]
+    if latents is not None:
+        read.append(os.path.join(latents, ENCODER))
+    if autoencoder is not None:
+        read += [os.path.join(autoencoder, name) for name in (CONFIG, WEIGHTS)]
+    replacing.check_weights(output, plot, read, init)
 
     with progress_bars(not no_progress, verb="") as progress:
         how = lcmem_fitting.Options(
@@ -111,7 +122,8 @@ def command(
 def _told(output: str, done: Trained) -> str:
     best = done.run.epochs[done.run.best]
     return (
-        f"{output}: trained on {done.images['train']} images, {done.images['val']} validated; "
+        f"{inert(output)}: trained on {done.images['train']} images, "
+        f"{done.images['val']} validated; "
         f"{len(done.run.epochs)} epochs, of which epoch {best.number + 1} is kept\n"
         f"validation: loss {best.validation['loss']:.4f}, AUC {best.validation['auc']:.4f}\n"
         f"sha256 {done.card.sha256}\n"

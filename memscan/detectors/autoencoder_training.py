@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from memscan import decode
+from memscan import decode, stamps
 from memscan.detectors import autoencoder, configuration, devices, pictures, training
 from memscan.detectors.cards import Input
 from memscan.detectors.configuration import number, whole
@@ -194,4 +194,5 @@ def _identity(store: Pictures, recipe: Recipe) -> str:
     """What makes a checkpoint that of this training."""
     names = "\0".join(store.paths).encode("utf-8", "surrogateescape")
     settings = dataclasses.replace(recipe, minutes=None)
-    return hashlib.sha256(configuration.text(settings).encode() + names).hexdigest()
+    document = f"{configuration.text(settings)}{stamps.digest(store.paths)}".encode()
+    return hashlib.sha256(document + names).hexdigest()

@@ -51,6 +51,14 @@ class Augmentations:
     smooth_least: float = number(0.25, 0, 10)
     smooth_most: float = number(0.5, 0, 10)
 
+    def __post_init__(self) -> None:
+        for name in ("zoom", "gamma", "smooth"):
+            least, most = (getattr(self, f"{name}_{end}") for end in ("least", "most"))
+            if least > most:
+                raise ValueError(
+                    f"{name}_least must not be above {name}_most, {least:g} is above {most:g}"
+                )
+
 
 @dataclass(frozen=True)
 class Recipe:

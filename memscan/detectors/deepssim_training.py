@@ -36,6 +36,7 @@ from memscan.records import Failure, Progress
 
 _EMBEDDED_AT_ONCE = 256
 _SURPLUS = 3  # pairs that are made for each that is measured on
+_LONGEST_NAME = 200  # what a card takes
 
 
 @dataclass(frozen=True)
@@ -105,7 +106,7 @@ def train(
         progress=progress,
         on_epoch=on_epoch,
     )
-    card = _card(recipe, run, len(learned), len(held_out), os.path.basename(output))
+    card = _card(recipe, run, len(learned), len(held_out), name_of(output))
     card = weights.write(output, network.state_dict(), card)
     checkpoints.remove()
     detector = assemble(output, network.state_dict(), card, card.sha256 or "", where)
@@ -154,6 +155,12 @@ def initialise(backbone: ConvNeXt, path: str, content: bytes) -> None:
     wanted = backbone.state_dict()
     found = weights.parse(path, content)
     fill(backbone, {name: found[name].float() for name in wanted if name in found}, path)
+
+
+def name_of(output: str) -> str:
+    """The name of weights on their card: that of the file, as a line that a card may hold."""
+    stem = os.path.splitext(os.path.basename(output))[0]
+    return "".join(one if one.isprintable() else "_" for one in stem)[:_LONGEST_NAME]
 
 
 def groups(network: Network, recipe: Recipe) -> list[dict[str, Any]]:
@@ -274,7 +281,7 @@ def _identity(recipe: Recipe, parts: tuple[Tiles, Tiles], start: bytes | None) -
 def _card(recipe: Recipe, run: Run, learned: int, held_out: int, name: str) -> Card:
     return Card(
         kind=KIND,
-        name=os.path.splitext(name)[0],
+        name=name,
         input=Input(recipe.side, recipe.side, channels=1, standardised=True),
         dimensions=recipe.dimensions,
         cuts=PUBLISHED_CUTS,

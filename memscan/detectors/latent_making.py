@@ -14,7 +14,7 @@ import numpy.typing as npt
 import torch
 from PIL import Image, ImageEnhance, ImageOps
 
-from memscan import decode, hashing
+from memscan import decode, hashing, stamps
 from memscan.detectors import autoencoder, devices, inputs, latents, weights
 from memscan.detectors.autoencoder import Encoder
 from memscan.detectors.latents import Latents, Making
@@ -45,6 +45,7 @@ def make(
 ) -> Latents:
     """Encode images, each as it is and in ``views`` - 1 views; parts that are there are kept.
 
+    A part is encoded again if the size or time of one of its files is another than it was.
     ``side`` is the sample size of the autoencoder unless it is given. Images that cannot be read
     are failures of the result. Raises InputError where the directory holds other latents or no
     image can be read, OutputError.
@@ -64,10 +65,12 @@ def make(
     records = []
     for number, start in enumerate(range(0, len(paths), PART_IMAGES)):
         chunk = paths[start : start + PART_IMAGES]
-        record = _record(output, number, identity)
+        known = {"identity": identity, "files": stamps.digest(chunk)}
+        record = _record(output, number, known)
         if record is None:
             shown = _shown(progress, start, len(paths))
-            record = {"identity": identity, **_write_part(work, chunk, output, number, shown)}
+            _remove_manifest(output)
+            record = {**known, **_write_part(work, chunk, output, number, shown)}
             weights.write_whole(latents.part_paths(output, number)[1], latents.json_of(record))
         records.append(record)
     _finish(output, work, sha256, records)
@@ -191,8 +194,8 @@ def _finish(output: str, work: _Work, sha256: str, records: Sequence[Mapping[str
     weights.write_whole(os.path.join(output, latents.MANIFEST), latents.json_of(manifest))
 
 
-def _record(output: str, number: int, identity: str) -> Mapping[str, Any] | None:
-    """What is known of a part that was written before; None where there is none."""
+def _record(output: str, number: int, known: Mapping[str, str]) -> Mapping[str, Any] | None:
+    """What is known of a part that was written before; None where its files are others now."""
     path = latents.part_paths(output, number)[1]
     try:
         record = latents.read_json(path)
@@ -200,12 +203,22 @@ def _record(output: str, number: int, identity: str) -> Mapping[str, Any] | None
         return None
     except OSError as error:
         raise InputError(f"{path}: cannot be read: {error.strerror}") from error
-    if record.get("identity") != identity:
+    if record.get("identity") != known["identity"]:
         raise InputError(
             f"{output}: holds latents of other images, of another autoencoder or with other "
             "options; name another directory, or delete this one"
         )
-    return record
+    return record if record.get("files") == known["files"] else None
+
+
+def _remove_manifest(output: str) -> None:
+    """So that nobody takes the directory for finished while a part changes."""
+    path = os.path.join(output, latents.MANIFEST)
+    try:
+        if os.path.exists(path):
+            os.unlink(path)
+    except OSError as error:
+        raise OutputError(f"{path}: cannot be removed: {error.strerror}") from error
 
 
 def _make_folder(path: str) -> None:

@@ -65,6 +65,11 @@ class Latents:
     failures: tuple[Failure, ...]
     parts: tuple[npt.NDArray[np.float16], ...]
 
+    @property
+    def fingerprint(self) -> str:
+        """What tells them from other latents: how they were made, and their mean and deviation."""
+        return f"{self.sha256} {self.making} {self.mean} {self.std} {len(self.names)}"
+
     def gather(self, rows: Sequence[int], views: Sequence[int]) -> npt.NDArray[np.float32]:
         """The latents of some images in some views, of shape (n, channels, height, width)."""
         bounds = np.cumsum([0, *map(len, self.parts)])

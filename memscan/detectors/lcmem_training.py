@@ -15,6 +15,7 @@ from typing import Any, Mapping, Sequence, Union
 import numpy as np
 import torch
 
+from memscan import stamps
 from memscan.detectors import (
     autoencoder,
     cards,
@@ -80,7 +81,7 @@ def train_on_latents(
     network = Siamese(recipe.size, encoder.channels, recipe.dimensions).to(where)
     learning = Learning(network, recipe.schedule, recipe.objective, where, options)
     checked = drawn_once(val.plain, val.members, recipe.schedule.batch)
-    state = _checkpoints(output, recipe, listed, found.sha256)
+    state = _checkpoints(output, recipe, listed, found.fingerprint)
     run = learning.fit(train.jittered, train.members, checked, state)
     images = {"train": train.images, "val": val.images}
     card = lcmem.card_of(
@@ -178,7 +179,8 @@ def train_on_images(
     train, val = (_members_of(readable, split) for split in ("train", "val"))
     pairs = _ImagePairs.of(store, begun.encoder, where, recipe)
     checked = drawn_once(pairs.edited, val, recipe.schedule.batch)
-    state = _checkpoints(output, recipe, listed, begun.sha256)
+    made_of = f"{begun.sha256} {stamps.digest(store.paths)}"
+    state = _checkpoints(output, recipe, listed, made_of)
     run = learning.fit(pairs.edited, train, checked, state)
     images = {"train": sum(map(len, train.rows)), "val": sum(map(len, val.rows))}
     card = dataclasses.replace(
@@ -261,12 +263,12 @@ def _require_two(split: str, members: Members, what: str) -> None:
 
 
 def _checkpoints(
-    output: str, recipe: Recipe, listed: Sequence[Listed], made_with: str
+    output: str, recipe: Recipe, listed: Sequence[Listed], made_of: str
 ) -> Checkpoints:
     """The state beside the output, and what makes it that of this training."""
     names = "\0".join(f"{one.path}\0{one.identity}\0{one.split}" for one in listed)
     settings = configuration.changed(recipe, {"schedule": {"minutes": None}})
-    document = f"{made_with} {type(recipe).__name__} {configuration.text(settings)}{names}"
+    document = f"{made_of} {type(recipe).__name__} {configuration.text(settings)}{names}"
     identity = hashlib.sha256(document.encode("utf-8", "surrogateescape")).hexdigest()
     return Checkpoints(output + training.CHECKPOINT_SUFFIX, identity)
 

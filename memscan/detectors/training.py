@@ -127,8 +127,12 @@ class Checkpoints:
             return None
         from safetensors import SafetensorError, safe_open
 
-        content = weights.read_bytes(self.path)
-        tensors = weights.parse(self.path, content)
+        unusable = f"{self.path}: no checkpoint that can be used; delete it"
+        content = weights.read_bytes(self.path, "no checkpoint is one; delete it")
+        try:
+            tensors = weights.parse(self.path, content)
+        except InputError as error:
+            raise InputError(unusable) from error
         try:
             with safe_open(self.path, "pt") as file:
                 record = json.loads((file.metadata() or {}).get("memscan", "null"))
@@ -137,16 +141,22 @@ class Checkpoints:
                     f"{self.path}: the checkpoint of another training (other images or another "
                     "configuration); delete it, or go on with what it was made with"
                 )
-            epochs = tuple(Epoch(**epoch) for epoch in record["epochs"])
+            epochs, best = tuple(map(_epoch, record["epochs"])), int(record["best"])
+            if not 0 <= best < len(epochs):
+                raise ValueError("the best epoch is none of them")
+            best_state = _below("best", tensors)
+            network.load_state_dict(best_state)  # of the right names and shapes, as the next one
             network.load_state_dict(_below("network", tensors))
             state = optimiser.state_dict()
             for name, value in _below("optimiser", tensors).items():
                 number, _, field = name.partition(".")
                 state["state"].setdefault(int(number), {})[field] = value
             optimiser.load_state_dict(state)
-            return Run(epochs, int(record["best"]), True), _below("best", tensors)
-        except (SafetensorError, ValueError, KeyError, TypeError, RuntimeError) as error:
-            raise InputError(f"{self.path}: no checkpoint that can be used; delete it") from error
+            return Run(epochs, best, True), best_state
+        except (
+            SafetensorError, ValueError, KeyError, TypeError, RuntimeError, OverflowError
+        ) as error:  # fmt: skip
+            raise InputError(unusable) from error
 
     def remove(self) -> None:
         """Delete the checkpoint, once the weights are written."""
@@ -226,6 +236,14 @@ def fit(
     network.load_state_dict(best_state)
     network.eval()
     return Run(tuple(epochs), best, resumed)
+
+
+def _epoch(record: Mapping[str, Any]) -> Epoch:
+    """An epoch of a checkpoint. Raises KeyError, TypeError and ValueError."""
+    figures = {name: float(value) for name, value in dict(record["validation"]).items()}
+    if "loss" not in figures:
+        raise ValueError("an epoch has no validation loss")
+    return Epoch(int(record["number"]), float(record["loss"]), figures, float(record["seconds"]))
 
 
 def _copy(network: nn.Module) -> State:

@@ -36,6 +36,10 @@ def _lines(fitted: Fitted, card: Card, verbose: bool) -> Iterator[str]:
         if fit.check is not None:
             check = fit.check
             yield _ROW.format("  check", "", "", _passed(check.passed), _recall(check.recall))
+    yield (
+        "The cuts hold for images like these; they are too good if the detector was trained on "
+        "any of them."
+    )
 
 
 def _passed(rate: Rate | None) -> str:

@@ -56,13 +56,15 @@ def draw(
     folder: str,
     method: str,
     *,
+    about_classes: str = "",
     max_pixels: int = decode.MAX_PIXELS,
     remote_places: Collection[str] = (),
     progress: Progress | None = None,
 ) -> list[Drawn]:
     """Draw each pair with a source into a new or empty directory.
 
-    ``method`` is one that :func:`memscan.detectors.heat_maps.choose` gave.
+    ``method`` is one that :func:`memscan.detectors.heat_maps.choose` gave. ``about_classes``
+    says by which cuts pairs have their classes, and what those are worth.
     Names are numbers, since those of images come from strangers; ``index.json`` and ``index.html``
     say what is what. Of stores, only the URLs ``remote_places`` are asked. An image that cannot be
     read again has no picture, and an entry that says why. Raises InputError, OutputError.
@@ -89,8 +91,10 @@ def draw(
                     drawn.append(Drawn(pair, None, str(error)))
             if progress is not None:
                 progress("heat maps", number, len(pairs))
-    write_whole(os.path.join(folder, INDEX), _index(drawn, detector, method).encode("ascii"))
-    write_whole(os.path.join(folder, PAGE), _page(drawn, detector, method).encode("utf-8"))
+    index = _index(drawn, detector, method, about_classes)
+    page = "\n".join(_page_lines(drawn, detector, method, about_classes)) + "\n"
+    write_whole(os.path.join(folder, INDEX), index.encode("ascii"))
+    write_whole(os.path.join(folder, PAGE), page.encode("utf-8"))
     return drawn
 
 
@@ -102,7 +106,7 @@ def _picture(target: Image.Image, source: Image.Image, detector: Detector, metho
     return data.getvalue()
 
 
-def _index(drawn: Sequence[Drawn], detector: Detector, method: str) -> str:
+def _index(drawn: Sequence[Drawn], detector: Detector, method: str, about_classes: str) -> str:
     def entry(one: Drawn) -> dict[str, Any]:
         return {
             "picture": one.picture,
@@ -116,16 +120,15 @@ def _index(drawn: Sequence[Drawn], detector: Detector, method: str) -> str:
     document = {
         "detector": detector.fingerprint,
         "method": method,
+        "about_classes": about_classes,
         "pairs": [entry(one) for one in drawn],
     }
     return json.dumps(document, indent=2) + "\n"
 
 
-def _page(drawn: Sequence[Drawn], detector: Detector, method: str) -> str:
-    return "\n".join(_page_lines(drawn, detector, method)) + "\n"
-
-
-def _page_lines(drawn: Sequence[Drawn], detector: Detector, method: str) -> Iterator[str]:
+def _page_lines(
+    drawn: Sequence[Drawn], detector: Detector, method: str, about_classes: str
+) -> Iterator[str]:
     title = f"Where pairs agree, by {detector.card.kind} ({detector.card.name})"
     yield '<!doctype html>\n<html lang="en">\n<meta charset="utf-8">'
     yield f'<meta http-equiv="Content-Security-Policy" content="{_POLICY}">'
@@ -137,6 +140,8 @@ def _page_lines(drawn: Sequence[Drawn], detector: Detector, method: str) -> Iter
         f"<p>Left the target, right the source most like it. Below, by {method}: the lighter the "
         f"colour, the more {_MEANINGS[method]}.</p>"
     )
+    if about_classes:
+        yield f"<p>{_safe(about_classes)}</p>"
     for one in drawn:
         names = [_safe(inert_path(path)) for path in (one.pair.target, one.pair.source or "")]
         yield "<figure>"

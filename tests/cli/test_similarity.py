@@ -161,6 +161,12 @@ def test_outputs_are_written_and_their_size_is_said(weights: list[str], work: Pa
     ]
     with Image.open(work / "heat/0001.png") as image:
         assert image.width == 664
+    about = (
+        "Classes are by the cuts of the card. "
+        "They are not calibrated: a class is a reason to look, and no verdict."
+    )
+    assert json.loads((work / "heat/index.json").read_text())["about_classes"] == about
+    assert f"<p>{about}</p>" in (work / "heat/index.html").read_text()
 
 
 def test_json_has_all_targets(weights: list[str]) -> None:

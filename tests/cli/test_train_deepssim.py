@@ -98,6 +98,8 @@ def test_help(flag: str) -> None:
             "c.gif: the name of an output must end in one of .png",
         ),
         (["--config", "wrong.json", "--print-config"], "wrong.json: 'sides' is unknown"),
+        (["--config", "crossed.json", "--print-config"], "crossed.json: zoom_least must not be"),
+        (["--minutes", "1e-9", "--print-config"], "minutes must be a number from 0.001"),
         (["--config", "missing.json", "--print-config"], "missing.json: cannot be read"),
         (
             ["--images", "photographs", "--output", "m.safetensors", "--device", "abacus"],
@@ -108,11 +110,56 @@ def test_help(flag: str) -> None:
 def test_what_cannot_be_done_is_one_sentence(arguments: list[str], sentence: str) -> None:
     needs_torch()
     Path("wrong.json").write_text('{"sides": 32}')
+    crossed = {"augmentations": {"zoom_least": 2, "zoom_most": 0.5}}
+    Path("crossed.json").write_text(json.dumps(crossed))
     done = run(TRAIN, *arguments)
     assert (done.returncode, done.stdout) == (2, "")
     assert sentence in done.stderr
     assert "Traceback" not in done.stderr
     assert done.stderr.count("Error:") == 1
+
+
+@pytest.mark.parametrize(
+    ("output", "more", "told"),
+    [
+        ("tiny.safetensors", [], "tiny.json: the training reads this file"),
+        ("linked.safetensors", [], "linked.json: the training reads this file"),
+        ("begun.safetensors", ["--config", "begins.json"], "begun.safetensors: the training reads"),
+        ("foreign.safetensors", [], "foreign.json: the card of foreign.safetensors would replace"),
+        ("list.safetensors", ["--list"], "list.json: the training reads this file"),
+        ("m.safetensors", ["--plot", "photographs/photo.svg"], "photo.svg: the training reads"),
+    ],
+)
+def test_nothing_of_the_user_is_replaced(output: str, more: list[str], told: str) -> None:
+    needs_torch()
+    Path("linked.json").symlink_to("tiny.json")
+    Path("begun.safetensors").write_bytes(b"weights")
+    Path("begins.json").write_text('{"init": "begun.safetensors"}')
+    Path("foreign.json").write_text('{"mine": 1}')
+    Path("list.json").write_text("path\nphotographs/0.png\n")
+    Path("photographs/photo.svg").write_bytes(b"a photograph")
+    images = ["--list", "list.json"] if more == ["--list"] else ["--images", "photographs"]
+    if more == ["--plot", "photographs/photo.svg"]:
+        Path("list.csv").write_text("path\nphotographs/photo.svg\n")
+        images = ["--list", "list.csv"]
+    before = {path: path.read_bytes() for path in Path().rglob("*.*")}
+    options = [] if more == ["--list"] else more
+    done = run(TRAIN, *images, "--config", "tiny.json", *options, "--output", output)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert told in done.stderr
+    assert done.stderr.count("Error:") == 1
+    assert {path: path.read_bytes() for path in Path().rglob("*.*")} == before
+
+
+def test_a_card_is_replaced_and_an_odd_name_is_made_printable() -> None:
+    needs_torch()
+    arguments = ["--images", "photographs", "--config", "tiny.json", "--epochs", "1"]
+    for _ in range(2):
+        done = run(TRAIN, *arguments, "--output", "x\ny.safetensors", "--device", "cpu")
+        assert done.returncode == 0, done.stderr
+    from memscan.detectors import cards
+
+    assert cards.read("x\ny.safetensors").name == "x_y"
 
 
 def test_without_torch_the_extra_is_named(tmp_path: Path) -> None:

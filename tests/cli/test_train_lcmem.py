@@ -40,8 +40,8 @@ def test_from_images_to_a_detector(
     list_of(tmp_path / "list.csv", ["train"] * 4 + ["val"] * 3 + ["test"])
     for name, document in (
         ("a.json", SMALL_AUTOENCODER),
-        ("one.json", {"dimensions": 8, "schedule": SCHEDULE}),
-        ("two.json", {"augmentation": {"rotation": 10}, "schedule": SCHEDULE}),
+        ("first.json", {"dimensions": 8, "schedule": SCHEDULE}),
+        ("second.json", {"augmentation": {"rotation": 10}, "schedule": SCHEDULE}),
     ):
         (tmp_path / name).write_text(json.dumps(document), encoding="utf-8")
 
@@ -66,13 +66,13 @@ def test_from_images_to_a_detector(
     assert said[-1] == "Error: 1 images cannot be read, 0 are allowed"
 
     train = "train lcmem --list list.csv --base-dir images"
-    words = f"{train} --stage latent --latents latents --output one.safetensors --config one.json"
+    words = f"{train} --stage latent --latents latents --output one.safetensors --config first.json"
     assert run_command(memscan, words.split()) == 0
     assert "trained on 4 images, 3 validated" in capfd.readouterr().out
 
     words = (
         f"{train} --stage image --init one.safetensors --autoencoder ae --output two.safetensors "
-        "--config two.json --plot curves.svg"
+        "--config second.json --plot curves.svg"
     )
     assert run_command(memscan, words.split()) == 0
     assert "validation: loss" in capfd.readouterr().out
@@ -109,6 +109,18 @@ def test_from_images_to_a_detector(
           "--output", "l"], "--base-dir belongs to --list"),
         (["latents", "--list", "bad.csv", "--follow-symlinks", "--autoencoder", "ae",
           "--output", "l"], "--follow-symlinks belong to --images"),
+        (["train", "lcmem", "--stage", "image", "--init", "one.safetensors", "--images", "images",
+          "--output", "one.safetensors"], "one.safetensors: the training reads this file"),
+        (["train", "lcmem", "--stage", "image", "--init", "one.safetensors", "--images", "images",
+          "--output", "one.SAFETENSORS"], "one.json: the training reads this file"),
+        (["train", "lcmem", "--stage", "latent", "--latents", "x", "--images", "images",
+          "--config", "good.json", "--output", "good.safetensors"], "good.json: the training"),
+        (["train", "lcmem", "--stage", "latent", "--latents", "x", "--images", "images",
+          "--output", "x/encoder.safetensors"], "x/encoder.safetensors: the training reads"),
+        (["train", "lcmem", "--stage", "latent", "--latents", "x", "--images", "images",
+          "--output", "x/latents.safetensors"], "x/latents.json: the card of"),
+        (["train", "autoencoder", "--images", "images", "--config", "x/config.json",
+          "--output", "x"], "config.json: the training reads this file"),
         (["train", "autoencoder", "--images", "images"], "name the --output to write"),
     ],
 )  # fmt: skip
@@ -123,6 +135,10 @@ def test_what_cannot_be_done_is_one_sentence(
     pictures_in(tmp_path / "images", 1)
     (tmp_path / "bad.csv").write_text("path,id,split\na,1,dev\n", encoding="utf-8")
     (tmp_path / "bad.json").write_text('{"speed": 9}', encoding="utf-8")
+    (tmp_path / "x").mkdir()
+    for name in ("good.json", "x/config.json", "x/latents.json"):
+        (tmp_path / name).write_text("{}", encoding="utf-8")
+    (tmp_path / "one.safetensors").write_bytes(b"weights")
     assert run_command(memscan, arguments) == 2
     assert sentence in said[-1]
     assert [line.startswith("Error: ") for line in said].count(True) == 1

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -155,6 +156,20 @@ def test_training_that_was_stopped_gives_the_same_weights(tmp_path: Path) -> Non
     again = autoencoder_training.train(paths, stopped, longer, jobs=1)
     assert again.run.resumed
     assert again.sha256 == whole.sha256
+
+
+def test_a_checkpoint_is_not_that_of_changed_images(tmp_path: Path) -> None:
+    paths = pictures_in(tmp_path / "images", 4)
+
+    def stop(run: object) -> None:
+        raise KeyboardInterrupt
+
+    stopped = str(tmp_path / "stopped")
+    with pytest.raises(KeyboardInterrupt):
+        autoencoder_training.train(paths, stopped, RECIPE, jobs=1, on_epoch=stop)
+    os.utime(paths[0], ns=(5, 5))
+    with pytest.raises(InputError, match="the checkpoint of another training"):
+        autoencoder_training.train(paths, stopped, RECIPE, jobs=1)
 
 
 def test_a_recipe_without_meaning_is_one_sentence(tmp_path: Path) -> None:

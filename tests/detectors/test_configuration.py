@@ -91,3 +91,14 @@ def test_a_file_that_is_none_is_named(tmp_path: Path, content: bytes, sentence: 
         configuration.read(str(tmp_path / "c.json"), Outer())
     with pytest.raises(InputError, match="cannot be read: No such file"):
         configuration.read(str(tmp_path / "d.json"), Outer())
+
+
+@pytest.mark.parametrize("name", ["zoom", "gamma", "smooth"])
+def test_ranges_of_augmentations_do_not_cross(name: str) -> None:
+    def with_ends(least: float, most: float) -> Recipe:
+        ends = {f"{name}_least": least, f"{name}_most": most}
+        return configuration.changed(Recipe(), {"augmentations": ends})
+
+    with_ends(1, 1)
+    with pytest.raises(ValueError, match=f"{name}_least must not be above {name}_most, 2 is"):
+        with_ends(2, 0.5)

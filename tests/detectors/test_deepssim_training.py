@@ -57,6 +57,23 @@ def trained(folder: str, tmp_path_factory: pytest.TempPathFactory) -> deepssim_t
     return deepssim_training.train(files(folder), output, TINY, device="cpu")
 
 
+@pytest.mark.parametrize(
+    ("output", "name"),
+    [
+        ("models/plain.v2.safetensors", "plain.v2"),
+        ("\u540d\u524d.safetensors", "\u540d\u524d"),
+        ("x\ny\udcff\u202ez.safetensors", "x_y__z"),
+        ("n" * 240 + ".safetensors", "n" * 200),
+    ],
+)
+def test_the_name_on_the_card_is_a_line_that_cards_take(
+    trained: deepssim_training.Trained, output: str, name: str
+) -> None:
+    assert deepssim_training.name_of(output) == name
+    card = dataclasses.replace(trained.detector.card, name=name)
+    assert cards.parse(json.loads(card.text())) == card
+
+
 def test_it_learns_what_random_weights_do_not_know(
     trained: deepssim_training.Trained, tmp_path: Path
 ) -> None:

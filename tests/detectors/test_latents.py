@@ -17,7 +17,7 @@ from memscan.detectors import autoencoder, inputs, latent_making, latents  # noq
 from memscan.detectors.cards import Input  # noqa: E402
 from memscan.errors import InputError  # noqa: E402
 from memscan.records import Stage  # noqa: E402
-from tests.drawing import picture  # noqa: E402
+from tests.drawing import picture, save  # noqa: E402
 
 
 @pytest.fixture(scope="module")
@@ -91,6 +91,48 @@ def test_finished_parts_are_kept(
     found = latent_making.make(paths, folder, str(output), jobs=1)
     assert found.names == tuple(paths)
     assert (output / "part-00000.npy").stat().st_mtime_ns == first
+
+
+def test_parts_of_files_that_changed_are_encoded_again(
+    folder: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    paths = pictures_in(tmp_path / "images", 6)
+    monkeypatch.setattr(latent_making, "PART_IMAGES", 2)
+    repaired = Path(paths[3]).read_bytes()
+    Path(paths[3]).write_bytes(b"broken")
+    before = make(folder, paths, tmp_path / "latents")
+    assert before.names == (*paths[:3], *paths[4:])
+    unchanged = (tmp_path / "latents/part-00002.npy").stat().st_mtime_ns
+
+    Path(paths[3]).write_bytes(repaired)
+    save(picture(99), Path(paths[0]))
+    after = make(folder, paths, tmp_path / "latents")
+    fresh = make(folder, paths, tmp_path / "fresh")
+    assert after.names == tuple(paths)
+    assert after.failures == ()
+    assert after.mean == fresh.mean
+    assert after.fingerprint == fresh.fingerprint != before.fingerprint
+    for part, own in zip(after.parts, fresh.parts):
+        assert np.array_equal(part, own)
+    assert (tmp_path / "latents/part-00002.npy").stat().st_mtime_ns == unchanged
+
+
+def test_a_directory_is_unfinished_while_a_part_is_encoded_again(
+    folder: str, tmp_path: Path
+) -> None:
+    paths = pictures_in(tmp_path / "images", 3)
+    make(folder, paths, tmp_path / "latents")
+    save(picture(99), Path(paths[0]))
+
+    def stop(phase: str, done: int, total: int) -> None:
+        raise KeyboardInterrupt
+
+    output = str(tmp_path / "latents")
+    with pytest.raises(KeyboardInterrupt):
+        latent_making.make(paths, folder, output, views=3, progress=stop, jobs=1)
+    with pytest.raises(InputError, match=r"no latents: latents\.json cannot be read"):
+        latents.read(output)
+    assert make(folder, paths, tmp_path / "latents").names == tuple(paths)
 
 
 def test_images_that_cannot_be_read_are_failures(folder: str, tmp_path: Path) -> None:

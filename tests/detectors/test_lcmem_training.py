@@ -26,6 +26,7 @@ from memscan.detectors.identities import Listed  # noqa: E402
 from memscan.detectors.lcmem_fitting import Options  # noqa: E402
 from memscan.detectors.lcmem_recipe import Augmentation, ImageRecipe, LatentRecipe  # noqa: E402
 from memscan.errors import InputError  # noqa: E402
+from tests.drawing import picture, save  # noqa: E402
 
 LATENT = configuration.changed(LatentRecipe(), {"dimensions": 8, "schedule": SCHEDULE})
 IMAGE = configuration.changed(ImageRecipe(), {"schedule": SCHEDULE})
@@ -108,6 +109,34 @@ def test_weights_do_not_depend_on_workers_or_stops(place: Place, tmp_path: Path)
     again = lcmem_training.train_on_images(place.first, place.listed, output, longer, QUIET)
     assert again.run.resumed
     assert found == [again.card.sha256] * 2
+
+
+def test_a_checkpoint_is_not_that_of_changed_images(tmp_path: Path, place: Place) -> None:
+    paths = pictures_in(tmp_path / "images", 9)
+    listed = [Listed(path, one.identity, one.split) for path, one in zip(paths, place.listed)]
+    folder, output = str(tmp_path / "latents"), str(tmp_path / "stopped.safetensors")
+
+    def stop(run: object) -> None:
+        raise KeyboardInterrupt
+
+    stopping = Options(device="cpu", jobs=1, on_epoch=stop)
+
+    def latent(options: Options) -> object:
+        latent_making.make(paths, place.autoencoder, folder, views=2, jobs=1)
+        return lcmem_training.train_on_latents(folder, listed, output, LATENT, options)
+
+    def image(options: Options) -> object:
+        return lcmem_training.train_on_images(place.first, listed, output, IMAGE, options)
+
+    for train, seed in ((latent, 98), (image, 99)):
+        with pytest.raises(KeyboardInterrupt):
+            train(stopping)
+        kept = Path(paths[0]).read_bytes()
+        save(picture(seed), Path(paths[0]))
+        with pytest.raises(InputError, match="the checkpoint of another training"):
+            train(QUIET)
+        Path(paths[0]).write_bytes(kept)
+        Path(f"{output}.checkpoint").unlink()
 
 
 def test_training_tells_pictures_apart(place: Place, tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import math
 from pathlib import Path
 from typing import Any, Iterator
@@ -148,17 +149,81 @@ def test_the_checkpoint_of_another_training_is_refused(tmp_path: Path) -> None:
         fit(network(), checkpoints=Checkpoints(path, "other"))
 
 
-def test_a_damaged_checkpoint_is_told(tmp_path: Path) -> None:
+EPOCH = {"number": 0, "loss": 1.0, "validation": {"loss": 1.0}, "seconds": 1.0}
+
+
+def records(**changes: Any) -> dict[str, Any]:
+    return {"identity": "one", "best": 0, "epochs": [EPOCH], **changes}
+
+
+def saved(path: Path, record: Any, **tensors: torch.Tensor) -> None:
+    """A checkpoint of :func:`network` before its first step, with such a record."""
+    from safetensors.torch import save_file
+
+    for name, value in network().state_dict().items():
+        for prefix in ("network", "best"):
+            tensors.setdefault(f"{prefix}.{name}", value.clone())
+    save_file(tensors, path, {"memscan": json.dumps(record)})
+
+
+def resume(path: Path) -> Run:
+    return fit(network(), checkpoints=Checkpoints(str(path), "one"))
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"garbage that is long enough", b"\x80\x04.", b"PK\3\4" + b"\0" * 40]
+)
+def test_a_file_that_is_no_checkpoint_is_to_be_deleted(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "x.checkpoint"
+    path.write_bytes(content)
+    with pytest.raises(InputError, match=r"x\.checkpoint: .*; delete it"):
+        resume(path)
+
+
+def test_a_cut_checkpoint_is_to_be_deleted(tmp_path: Path) -> None:
     path = tmp_path / "x.checkpoint"
     fit(network(), checkpoints=Checkpoints(str(path), "one"))
     path.write_bytes(path.read_bytes()[:-8])
-    with pytest.raises(InputError, match=r"x\.checkpoint"):
-        fit(network(), checkpoints=Checkpoints(str(path), "one"))
-    from safetensors.torch import save_file
-
-    save_file({"network.x": torch.zeros(1)}, path)
     with pytest.raises(InputError, match="no checkpoint that can be used; delete it"):
-        fit(network(), checkpoints=Checkpoints(str(path), "one"))
+        resume(path)
+
+
+@pytest.mark.parametrize(
+    "record",
+    [
+        None,
+        [],
+        "one",
+        7,
+        {},
+        records(best=1),
+        records(best=-1),
+        records(best="first"),
+        records(best=math.inf),
+        records(epochs=[]),
+        records(epochs=3),
+        records(epochs=[3]),
+        records(epochs=[{**EPOCH, "validation": {}}]),
+        records(epochs=[{**EPOCH, "validation": 1.0}]),
+        records(epochs=[{**EPOCH, "seconds": None}]),
+        records(epochs=[{"number": 0}]),
+    ],
+)
+def test_a_record_without_meaning_is_to_be_deleted(tmp_path: Path, record: Any) -> None:
+    path = tmp_path / "x.checkpoint"
+    saved(path, records())
+    assert resume(path).resumed
+    saved(path, record)
+    with pytest.raises(InputError, match="no checkpoint that can be used; delete it"):
+        resume(path)
+
+
+@pytest.mark.parametrize("name", ["network.0.bias", "best.0.bias", "optimiser.first.step"])
+def test_tensors_that_do_not_fit_are_to_be_deleted(tmp_path: Path, name: str) -> None:
+    path = tmp_path / "x.checkpoint"
+    saved(path, records(), **{name: torch.zeros(2)})
+    with pytest.raises(InputError, match="no checkpoint that can be used; delete it"):
+        resume(path)
 
 
 def test_gradients_are_clipped(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -55,6 +55,21 @@ def test_names_of_strangers_do_nothing_on_the_page(tmp_path: Path, pairs: list[N
     assert "&lt;script&gt;alert(1)&lt;/script&gt;&quot;\\x1b[31m.png" in page
 
 
+def test_what_classes_are_worth_is_said(tmp_path: Path, pairs: list[Nearest]) -> None:
+    plain, told = str(tmp_path / "plain"), str(tmp_path / "told")
+    drawing.draw(pairs, Pooled(), plain, "occlusion")
+    drawing.draw(pairs, Pooled(), told, "occlusion", about_classes="No <verdict>.")
+    page = (tmp_path / "told/index.html").read_text()
+    assert "<p>No &lt;verdict&gt;.</p>\n" in page
+    assert (
+        page.replace("<p>No &lt;verdict&gt;.</p>\n", "")
+        == (tmp_path / "plain/index.html").read_text()
+    )
+    assert json.loads((tmp_path / "told/index.json").read_text())["about_classes"] == (
+        "No <verdict>."
+    )
+
+
 def test_the_same_pairs_give_the_same_bytes(tmp_path: Path, pairs: list[Nearest]) -> None:
     for name in "ab":
         drawing.draw(pairs, Pooled(), str(tmp_path / name), "occlusion")

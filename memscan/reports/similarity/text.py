@@ -104,11 +104,16 @@ def _summary(report: LikenessReport) -> Iterator[str]:
             f"Targets with {what}: {rate.count} ({rate.share:.1%}, 95% interval {rate.low:.1%} to "
             f"{rate.high:.1%})"
         )
+    yield from about_classes(report)
+    yield f"Not read: {len(report.target_failures) + len(report.source_failures)}"
+
+
+def about_classes(report: LikenessReport) -> Iterator[str]:
+    """Sentences: which cuts decide the classes, and what a class is worth."""
     cuts = "the fitted cuts" if report.judged_by == "fitted" else "the cuts of the card"
     yield f"Classes are by {cuts}."
     if report.judged_by == "card" and not report.card.is_calibrated:
         yield "They are not calibrated: a class is a reason to look, and no verdict."
-    yield f"Not read: {len(report.target_failures) + len(report.source_failures)}"
 
 
 def _row(title: str, cells: list[str]) -> str:
