@@ -1,11 +1,16 @@
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
 
 from memscan.detectors import opening
 from tests.networks import Grey, open_grey
+
+
+# A network of a test is too small to be worth several threads, which wait for each other busily.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
