@@ -8,7 +8,6 @@ import pytest
 from memscan.detectors import opening
 from tests.networks import Grey, open_grey
 
-
 # A network of a test is too small to be worth several threads, which wait for each other busily.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
