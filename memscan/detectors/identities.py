@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import csv
 import os
 from dataclasses import dataclass
 from typing import Iterator, Sequence
 
 import numpy as np
 
+from memscan import csv_lists
 from memscan.errors import InputError
 
 SPLITS = {
@@ -42,7 +42,7 @@ def read_list(path: str, base: str | None = None) -> list[Listed]:
     folder = os.path.dirname(path) if base is None else base
     rows: dict[str, tuple[str, str | None]] = {}
     seen = set()
-    for line, row in _rows(path):
+    for line, row in csv_lists.rows(path, ("path",), ("id", "split")):
         name, identity, split = row["path"], row.get("id"), row.get("split")
         if not name.strip() or "\0" in name:
             raise InputError(f"{path}: line {line}: the path is empty or holds a null byte")
@@ -127,32 +127,3 @@ def _require_apart(path: str, listed: Sequence[Listed]) -> None:
                 f"{path}: the id {one.identity!r} is in two splits ({splits[one.identity]} and "
                 f"{one.split}); all images of an identity belong in one"
             )
-
-
-def _rows(path: str) -> Iterator[tuple[int, dict[str, str]]]:
-    """The line number and the cells of each row, by the lower-case name of the column."""
-    try:
-        with open(path, encoding="utf-8-sig", errors="surrogateescape", newline="") as file:
-            table = csv.reader(file, strict=True)
-            names = [name.strip().lower() for name in next(table, [])]
-            if names.count("path") != 1 or max(map(names.count, ("id", "split"))) > 1:
-                raise InputError(
-                    f"{path}: the first line must name the column path, and may name id and split, "
-                    "each once"
-                )
-            empty = True
-            for cells in table:
-                if cells:
-                    if len(cells) != len(names):
-                        raise InputError(
-                            f"{path}: line {table.line_num}: {len(cells)} cells, but "
-                            f"{len(names)} columns"
-                        )
-                    empty = False
-                    yield table.line_num, dict(zip(names, cells))
-            if empty:
-                raise InputError(f"{path}: there is no line below the first")
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read: {error.strerror}") from error
-    except (csv.Error, ValueError) as error:
-        raise InputError(f"{path}: is no CSV file: {error}") from error

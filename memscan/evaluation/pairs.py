@@ -6,15 +6,15 @@ InputError of one sentence, with the line.
 
 from __future__ import annotations
 
-import csv
 import math
 import os
 from dataclasses import dataclass
-from typing import Iterator, Mapping, Sequence
+from typing import Mapping, Sequence
 
 import numpy as np
 import numpy.typing as npt
 
+from memscan import csv_lists
 from memscan.detectors import classes
 from memscan.errors import InputError
 
@@ -69,7 +69,7 @@ def read_pairs(path: str) -> list[Pair]:
     """
     folder = os.path.dirname(path)
     pairs = []
-    for line, row in _rows(path, ("path_a", "path_b", "label")):
+    for line, row in csv_lists.rows(path, ("path_a", "path_b", "label")):
         label = row["label"].strip().lower()
         if label not in _LABELS:
             raise InputError(f"{path}: line {line}: the label {row['label']!r} is neither 1 nor 0")
@@ -86,7 +86,7 @@ def read_classed(path: str) -> list[Classed]:
     """
     folder = os.path.dirname(path)
     pairs = []
-    for line, row in _rows(path, ("path_a", "path_b")):
+    for line, row in csv_lists.rows(path, ("path_a", "path_b")):
         if "label" not in row and "ssim" not in row:
             raise InputError(f"{path}: the first line must name a column label or ssim, or both")
         ssim = None if "ssim" not in row else _ssim(path, line, row["ssim"])
@@ -112,7 +112,7 @@ def read_identities(path: str) -> list[Identified]:
     """
     folder = os.path.dirname(path)
     images: dict[str, Identified] = {}
-    for line, row in _rows(path, ("path", "id")):
+    for line, row in csv_lists.rows(path, ("path", "id")):
         half = _half(path, line, row)
         if not row["id"].strip():
             raise InputError(f"{path}: line {line}: the id is empty")
@@ -175,36 +175,6 @@ def _ssim(path: str, line: int, text: str) -> float:
     if not -1 <= value <= 1:
         raise InputError(f"{path}: line {line}: the ssim {text!r} is no number from -1 to 1")
     return value
-
-
-def _rows(path: str, required: Sequence[str]) -> Iterator[tuple[int, dict[str, str]]]:
-    """The line number and the cells of each row, by the lower-case name of the column."""
-    try:
-        with open(path, encoding="utf-8-sig", errors="surrogateescape", newline="") as file:
-            table = csv.reader(file, strict=True)
-            names = [name.strip().lower() for name in next(table, [])]
-            missing = [name for name in required if names.count(name) != 1]
-            if missing:
-                raise InputError(
-                    f"{path}: the first line must name the columns {', '.join(required)}, "
-                    f"each once; {missing[0]} is not"
-                )
-            empty = True
-            for cells in table:
-                if cells:
-                    if len(cells) != len(names):
-                        raise InputError(
-                            f"{path}: line {table.line_num}: {len(cells)} cells, but "
-                            f"{len(names)} columns"
-                        )
-                    empty = False
-                    yield table.line_num, dict(zip(names, cells))
-            if empty:
-                raise InputError(f"{path}: there is no line below the first")
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read: {error.strerror}") from error
-    except (csv.Error, ValueError) as error:
-        raise InputError(f"{path}: is no CSV file: {error}") from error
 
 
 def _half(path: str, line: int, row: Mapping[str, str]) -> str | None:

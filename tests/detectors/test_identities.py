@@ -52,8 +52,8 @@ def test_without_splits_whole_identities_are_drawn_the_same_way_each_time(tmp_pa
 @pytest.mark.parametrize(
     ("text", "sentence"),
     [
-        ("", "the first line must name the column path"),
-        ("id,split\n1,train\n", "the first line must name the column path"),
+        ("", "the first line must name the columns path, each once"),
+        ("id,split\n1,train\n", "the first line must name the columns path, each once"),
         ("path,id,id\na,1,1\n", "each once"),
         ("path,id\n", "there is no line below the first"),
         ("path,id,split\na,1,train\nb,2,other\n", "line 3: the split 'other' is none of train"),
