@@ -99,7 +99,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
                 line += " --config trimmed.json"
         done = run_script(f"cd {shlex.quote(str(directory))} && {line}")
         assert done.returncode == 0, done.stderr
-    shutil.rmtree(directory / "train")
+    (directory / "train").rename(directory / "unseen")
     return directory
 
 
