@@ -123,7 +123,7 @@ def test_a_cluster_that_loses_a_worker_and_a_machine_loses_no_shard(
     disturbing = threading.Thread(target=disturb)
     disturbing.start()
     with RayEngine(nodes.address) as engine:
-        outcomes = run(engine, "write_part", shards(there, 24, images=10, pause=0.12))
+        outcomes = run(engine, "write_part", shards(there, 24, images=10, pause=0.2))
     disturbing.join()
     assert [o.failure for o in outcomes] == [None] * 24
     assert sum(o.attempts - 1 for o in outcomes) >= 2  # the worker's shard and the machine's
