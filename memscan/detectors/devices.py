@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import os
 from typing import ContextManager
 
 import torch
 
+from memscan.engines import available_cores
 from memscan.errors import InputError
 
 NAMES = ("auto", "cpu", "cuda", "mps")
@@ -18,6 +20,10 @@ def choose(name: str = "auto") -> torch.device:
     kind, _, number = name.partition(":")
     if kind not in NAMES or (number and (kind != "cuda" or not number.isdecimal())):
         raise InputError(f"{name}: no such device; there are {', '.join(NAMES)} and cuda:N")
+    if "OMP_NUM_THREADS" not in os.environ:
+        # Two threads of torch on two cores took twice the time of one: they wait busily for each
+        # other, and for the cores on which images are decoded.
+        torch.set_num_threads(max(1, available_cores() // 2))
     if name == "auto":
         if torch.cuda.is_available():
             return torch.device("cuda")
