@@ -136,7 +136,7 @@ def test_hints(race: Race, photographs: Photographs, megapixels: float) -> None:
 
     def without() -> None:
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr("memscan.detection.of_target", lambda level: views.NONE)
+            patch.setattr("memscan.detection.of_target", lambda level, hints: views.NONE)
             detect(targets, sources)
 
     name = f"a plain scan with hints, {megapixels} MP, against one without"
