@@ -110,7 +110,7 @@ def command(
         require(format)
     from memscan import decode  # numpy and Pillow, not for --help
     from memscan.evaluation import benchmark
-    from memscan.evaluation.networks import Weights
+    from memscan.evaluation.learned_detectors import Weights
     from memscan.evaluation.request import Request
     from memscan.sources.directories import Selection
 
