@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from memscan import confirmation, judging, verification
+from memscan import judging, verification
 from memscan.encoders import Encoder
 from memscan.networks import Networks
 from memscan.records import Finding, Progress, Thresholds
 from memscan.reference import Reference
-from memscan.report import CurvePoint, Network
+from memscan.report import CurvePoint
 from memscan.table import HashTable
 
 
@@ -27,11 +27,6 @@ class Comparison:
     jobs: int | None
     remote_places: frozenset[str]
     progress: Progress | None
-
-    @property
-    def network(self) -> Network | None:
-        """What the report says of the learned detector that made the hashes, if one did."""
-        return self.networks.encoder.network if self.networks.encoder else None
 
     def with_reference(
         self,
@@ -53,7 +48,7 @@ class Comparison:
             with_chance=with_chance,
             jobs=self.jobs,
             metric=self.encoder.metric,
-            network=self.network,
+            network=self.networks.comparing,
         )
         findings = verification.verify(
             judged,
@@ -62,9 +57,11 @@ class Comparison:
             self.max_pixels,
             self.jobs,
             self.remote_places,
-            contradicts=self.network is None,
+            contradicts=self.networks.encoder is None,
         )
         if self.networks.verifier is not None:
+            from memscan import confirmation  # what a scan without one need not load
+
             findings = confirmation.confirm(
                 findings,
                 self.thresholds,

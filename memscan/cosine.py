@@ -8,11 +8,13 @@ sums in a matrix product, which depends on the machine and on the block, decides
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
-from memscan.hamming import Neighbours, Positions
+from memscan import vectors
+from memscan.hamming import Hashes, Near, Neighbours, Positions
 
 Embeddings = npt.NDArray[np.float32]
 Scores = npt.NDArray[np.float32]
@@ -88,6 +90,48 @@ def near(
     rows, positions, distances = (np.concatenate(part) for part in zip(*parts))
     order = np.lexsort((positions, rows))
     return rows[order], positions[order], distances[order]
+
+
+@dataclass(frozen=True)
+class Cosine:
+    """1 minus the cosine of embeddings of so many numbers, packed by :mod:`memscan.vectors`."""
+
+    dimensions: int
+
+    def nearest(
+        self,
+        targets: Hashes,
+        sources: Hashes,
+        count: int,
+        excluded: Positions | None,
+        radius: int,
+        jobs: int | None,
+    ) -> Neighbours:
+        """As in :class:`memscan.metric.Metric`. The matrix products use all cores by themselves."""
+        return nearest(
+            self._embeddings(targets), self._embeddings(sources), count, excluded, radius
+        )
+
+    def near(self, hashes: Hashes, hash: np.uint64 | Hashes, radius: int) -> Near:
+        """As in :class:`memscan.metric.Metric`."""
+        target = self._embeddings(np.atleast_2d(np.asarray(hash)))
+        _, positions, distances = near(target, self._embeddings(hashes), radius)
+        return Near(positions, distances.astype(np.int64))
+
+    def units(self, threshold: float) -> int:
+        """As in :class:`memscan.metric.Metric`: millionths."""
+        return round(threshold * UNITS)
+
+    def shown(self, distance: int) -> float:
+        """As in :class:`memscan.metric.Metric`."""
+        return round(distance / UNITS, 6)
+
+    def names(self, hashes: Hashes) -> Hashes:
+        """As in :class:`memscan.metric.Metric`: the pHash, which is the first word."""
+        return np.ascontiguousarray(hashes[:, 0])
+
+    def _embeddings(self, words: Hashes) -> Embeddings:
+        return vectors.unpack(words, self.dimensions)
 
 
 def _slack(targets: Embeddings, sources: Embeddings) -> float:

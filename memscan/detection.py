@@ -25,7 +25,6 @@ from memscan.comparison import Comparison
 from memscan.errors import InputError
 from memscan.evidence import rates
 from memscan.intake import Intake
-from memscan.learned import network_of
 from memscan.most_copied import most_copied
 from memscan.networks import Networks
 from memscan.records import Failure, Finding, Progress, Thresholds
@@ -180,6 +179,7 @@ def detect(
         if holdout_listings:
             other = Reference.hashed(holdout_listings, intake, "holdout", *how)
     places = _remote_places([*target_listings, *source_listings, *holdout_listings])
+    comparing, confirming = networks.comparing, networks.confirming
     comparison = Comparison(
         table,
         encoder,
@@ -225,22 +225,22 @@ def detect(
             files_from=tuple(named.root for named in files_from),
             nul=any(named.nul for named in files_from),
             hash_column=hash_column,
-            detector=comparison.network.kind if comparison.network else None,
-            verify=networks.verifier.card.kind if networks.verifier else None,
+            detector=comparing.kind if comparing else None,
+            verify=confirming.kind if confirming else None,
             weights=networks.weights,
             trust_weights=networks.trusted,
         ),
         copied=most_copied(findings, reference.table, encoder.metric),
         curve=curve,
         holdout=held_out,
-        hash_bits=64 if comparison.network else 64 * encoder.words,
+        hash_bits=64 if comparing else 64 * encoder.words,
         volumes=tuple(
             dict.fromkeys(volumes + reference.volumes + (other.volumes if other else ()))
         ),
         warnings=reference.warnings + (other.warnings if other else ()),
         remote_places=places,
-        detector=comparison.network,
-        verifier=network_of(networks.verifier) if networks.verifier else None,
+        detector=comparing,
+        verifier=confirming,
     )
 
 

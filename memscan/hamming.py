@@ -39,6 +39,13 @@ class Neighbours(NamedTuple):
     within: npt.NDArray[np.int64]
 
 
+class Near(NamedTuple):
+    """The hashes within a radius of another one: their positions, which rise, and distances."""
+
+    positions: Positions
+    distances: npt.NDArray[np.int64]
+
+
 def bits(hashes: Hashes) -> int:
     """The number of bits of each hash, and the largest distance."""
     return BITS if hashes.ndim == 1 else BITS * hashes.shape[1]
@@ -173,7 +180,9 @@ def _by_word(hashes: Hashes) -> Hashes:
     return hashes[None] if hashes.ndim == 1 else np.ascontiguousarray(hashes.T)
 
 
-_BITS_OF_16 = np.array([bin(value).count("1") for value in range(1 << 16)], np.uint8)
+_BITS_OF_16 = np.zeros(1, np.uint8)
+for _ in range(16):  # those of twice as many numbers, the later ones with one bit more
+    _BITS_OF_16 = np.concatenate([_BITS_OF_16, _BITS_OF_16 + np.uint8(1)])
 
 
 def _popcount_by_table(words: Hashes, out: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:

@@ -14,12 +14,12 @@ import numpy.typing as npt
 from PIL import Image
 
 from memscan import hashing, turns, vectors, views
+from memscan.cosine import Cosine
 from memscan.decode import Decoded
 from memscan.detectors.cards import Card
 from memscan.detectors.protocol import Detector, Embeddings, Pixels
 from memscan.errors import InputError
 from memscan.evidence import detail
-from memscan.metric import Cosine
 from memscan.records import HashedImage, Thresholds
 from memscan.report import Network
 from memscan.views import ViewSet

@@ -2,24 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import NamedTuple, Protocol
+from typing import Protocol
 
 import numpy as np
-import numpy.typing as npt
 
-from memscan import cosine, hamming, search, vectors
-from memscan.hamming import Distances, Hashes, Neighbours, Positions
+from memscan import hamming, search
+from memscan.hamming import Distances, Hashes, Near, Neighbours, Positions
 
 _LEAST_QUERIES = 16
 """Hashes of targets that an index of them could be worth while for, whatever the source."""
-
-
-class Near(NamedTuple):
-    """The hashes within a radius of another one: their positions, which rise, and distances."""
-
-    positions: Positions
-    distances: npt.NDArray[np.int64]
 
 
 class Metric(Protocol):
@@ -85,48 +76,6 @@ class Hamming:
     def names(self, hashes: Hashes) -> Hashes:
         """As in :class:`Metric`: the hashes themselves."""
         return hashes
-
-
-@dataclass(frozen=True)
-class Cosine:
-    """1 minus the cosine of embeddings of so many numbers, packed by :mod:`memscan.vectors`."""
-
-    dimensions: int
-
-    def nearest(
-        self,
-        targets: Hashes,
-        sources: Hashes,
-        count: int,
-        excluded: Positions | None,
-        radius: int,
-        jobs: int | None,
-    ) -> Neighbours:
-        """As in :class:`Metric`. The matrix products use all cores by themselves."""
-        return cosine.nearest(
-            self._embeddings(targets), self._embeddings(sources), count, excluded, radius
-        )
-
-    def near(self, hashes: Hashes, hash: np.uint64 | Hashes, radius: int) -> Near:
-        """As in :class:`Metric`."""
-        target = self._embeddings(np.atleast_2d(np.asarray(hash)))
-        _, positions, distances = cosine.near(target, self._embeddings(hashes), radius)
-        return Near(positions, distances.astype(np.int64))
-
-    def units(self, threshold: float) -> int:
-        """As in :class:`Metric`: millionths."""
-        return round(threshold * cosine.UNITS)
-
-    def shown(self, distance: int) -> float:
-        """As in :class:`Metric`."""
-        return round(distance / cosine.UNITS, 6)
-
-    def names(self, hashes: Hashes) -> Hashes:
-        """As in :class:`Metric`: the pHash, which is the first word."""
-        return np.ascontiguousarray(hashes[:, 0])
-
-    def _embeddings(self, words: Hashes) -> cosine.Embeddings:
-        return vectors.unpack(words, self.dimensions)
 
 
 HAMMING = Hamming()

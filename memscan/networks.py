@@ -11,6 +11,7 @@ from memscan.records import Thresholds
 if TYPE_CHECKING:
     from memscan.detectors.protocol import Detector
     from memscan.learned import LearnedEncoder
+    from memscan.report import Network
 
 ENCODERS = ("deepssim", "encoder")
 """The kinds that images can be searched by: their scores are cosines of embeddings."""
@@ -30,6 +31,20 @@ class Networks:
     verifier: Detector | None = None
     weights: tuple[str, ...] = ()
     trusted: bool = False
+
+    @property
+    def comparing(self) -> Network | None:
+        """What a report says of the network that compares the images."""
+        return self.encoder.network if self.encoder else None
+
+    @property
+    def confirming(self) -> Network | None:
+        """What a report says of the network that is asked about candidates."""
+        if self.verifier is None:
+            return None
+        from memscan.learned import network_of  # what a scan by a hash need not load
+
+        return network_of(self.verifier)
 
     def check(self, hash: str, thresholds: Thresholds, hash_column: str | None) -> None:
         """Raise InputError for what a scan by a learned detector does not have."""

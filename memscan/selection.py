@@ -16,8 +16,9 @@ import numpy as np
 import numpy.typing as npt
 
 from memscan import streaming
+from memscan.cosine import Cosine
 from memscan.hamming import Hashes
-from memscan.metric import HAMMING, Cosine, Metric, none_of
+from memscan.metric import HAMMING, Metric, none_of
 from memscan.records import Failure, Stage
 from memscan.shards import ShardEngine
 from memscan.sources.stores import shown

@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 
 from memscan import matching, vectors
+from memscan.cosine import Cosine
 from memscan.hamming import Hashes
-from memscan.metric import HAMMING, Cosine
+from memscan.metric import HAMMING
 from memscan.records import View
 from memscan.table import HashTable
 from tests.test_cosine import all_distances, clustered

@@ -307,9 +307,13 @@ def test_the_entry_of_a_baseline_is_read(tmp_path: Path) -> None:
 
 
 def test_every_command_and_option_is_described() -> None:
-    for name in cli.memscan.commands:
+    context = click.Context(cli.memscan)
+    commands: list[click.Command] = []
+    for name in cli.memscan.list_commands(context):
         assert re.search(rf"^### .*`memscan {name}`$", README, re.MULTILINE)
-    commands = list(cli.memscan.commands.values())
+        command = cli.memscan.get_command(context, name)
+        assert command is not None
+        commands.append(command)
     for command in commands:
         commands += command.commands.values() if isinstance(command, click.Group) else []
         for parameter in command.params:

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from memscan import hashed, judging, vectors
-from memscan.metric import Cosine
+from memscan.cosine import Cosine
 from memscan.records import Thresholds
 from memscan.selection import Wanted, select, select_by
 from memscan.shards import LocalEngine

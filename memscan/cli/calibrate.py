@@ -21,12 +21,8 @@ from memscan.errors import InputError
 @click.option(
     "--pairs", metavar="FILE", help="A CSV file of pairs: path_a, path_b, label, perhaps split."
 )
-@click.option(
-    "--identities", metavar="FILE", help="A CSV file of images: path, id and perhaps split."
-)
-@click.option(
-    "--images", metavar="PATH", multiple=True, help="A directory of images to edit. Repeatable."
-)
+@options.identities
+@options.images
 @click.option("--edits", metavar="NAME,...", default="", help="Edits of --images  [eight of them]")
 @click.option(
     "--rate",
@@ -55,7 +51,7 @@ from memscan.errors import InputError
 )
 @options.max_pixels
 @options.jobs
-@click.option("--verbose", is_flag=True, help="Name each image that cannot be read.")
+@options.verbose
 @options.no_progress
 def command(
     weights: str,

@@ -54,11 +54,7 @@ _LEVELS = ("identical", "near-duplicate", "review")
 @options.recursive
 @options.exclude
 @options.follow_symlinks
-@click.option(
-    "--exclude-self",
-    is_flag=True,
-    help="Do not compare a target with the source image that is the same file.",
-)
+@options.exclude_self
 @options.hash
 @options.detector
 @options.verify
@@ -128,7 +124,7 @@ _LEVELS = ("identical", "near-duplicate", "review")
 )
 @options.no_cache
 @options.cache_dir
-@click.option("--quiet", is_flag=True, help="Print the report only if it needs attention.")
+@options.quiet
 @click.option(
     "--verbose",
     is_flag=True,

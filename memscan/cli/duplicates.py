@@ -28,7 +28,7 @@ from memscan.reports.duplicates import FORMATS, SUFFIXES, render
 @options.jobs
 @options.no_cache
 @options.cache_dir
-@click.option("--quiet", is_flag=True, help="Print the report only if it needs attention.")
+@options.quiet
 @click.option(
     "--verbose", is_flag=True, help="Name each image that cannot be read or is low-information."
 )

@@ -21,13 +21,9 @@ if TYPE_CHECKING:
 
 
 @click.command(name="evaluate", context_settings={"help_option_names": ["-h", "--help"]})
-@click.option(
-    "--images", metavar="PATH", multiple=True, help="A directory of images to edit. Repeatable."
-)
+@options.images
 @click.option("--pairs", metavar="FILE", help="A CSV file of pairs: path_a, path_b, label (1, 0).")
-@click.option(
-    "--identities", metavar="FILE", help="A CSV file of images: path, id and perhaps split."
-)
+@options.identities
 @click.option(
     "--protocol",
     type=click.Choice(("reidentification", "robustness", "classes")),
@@ -46,10 +42,7 @@ if TYPE_CHECKING:
 @options.device
 @click.option("--edits", metavar="NAME,...", default="", help="Edits or groups of them  [all]")
 @click.option("--list-edits", is_flag=True, help="Print the edits by groups, and end.")
-@click.option(
-    "--seed", metavar="N", type=click.IntRange(min=0), default=0, show_default=True,
-    help="What decides the halves, the edits' chances and the intervals.",
-)  # fmt: skip
+@options.seed("the halves, the edits' chances and the intervals")
 @click.option(
     "--limit", metavar="N", type=click.IntRange(min=4), help="Evaluate N of the images, drawn."
 )
@@ -58,15 +51,10 @@ if TYPE_CHECKING:
 @options.follow_symlinks
 @options.stdout_format(FORMATS)
 @options.outputs(SUFFIXES)
-@click.option(
-    "--max-failures",
-    metavar="N",
-    type=click.IntRange(min=0),
-    help="Exit with 3 if more images cannot be read  [default: no limit]",
-)
+@options.max_failures()
 @options.max_pixels
 @options.jobs
-@click.option("--verbose", is_flag=True, help="Name each image that cannot be read.")
+@options.verbose
 @options.no_progress
 def command(
     images: tuple[str, ...],
@@ -122,7 +110,7 @@ def command(
         require(format)
     from memscan import decode  # numpy and Pillow, not for --help
     from memscan.evaluation import benchmark
-    from memscan.evaluation.networks import Weights
+    from memscan.evaluation.learned_detectors import Weights
     from memscan.evaluation.request import Request
     from memscan.sources.directories import Selection
 

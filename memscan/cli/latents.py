@@ -36,12 +36,7 @@ from memscan.cli.progress import progress_bars
     "--seed", metavar="N", type=click.IntRange(0, 1 << 31), default=42, show_default=True,
     help="What draws the views.",
 )  # fmt: skip
-@click.option(
-    "--max-failures",
-    metavar="N",
-    type=click.IntRange(min=0),
-    help="Exit with 3 if more images cannot be read  [default: no limit]",
-)
+@options.max_failures()
 @options.device
 @options.max_pixels
 @options.jobs

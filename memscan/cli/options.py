@@ -31,6 +31,17 @@ exclude: Option[Any] = click.option(
 follow_symlinks: Option[Any] = click.option(
     "--follow-symlinks", is_flag=True, help="Enter directories behind links."
 )
+exclude_self: Option[Any] = click.option(
+    "--exclude-self",
+    is_flag=True,
+    help="Do not compare a target with the source image that is the same file.",
+)
+images: Option[Any] = click.option(
+    "--images", metavar="PATH", multiple=True, help="A directory of images to edit. Repeatable."
+)
+identities: Option[Any] = click.option(
+    "--identities", metavar="FILE", help="A CSV file of images: path, id and perhaps split."
+)
 near_threshold: Option[Any] = click.option(
     "--near-threshold",
     metavar="BITS",
@@ -103,6 +114,18 @@ cache_dir: Option[Any] = click.option(
     metavar="DIR",
     help="Where the cache lies  [default: MEMSCAN_CACHE_DIR or the user's cache directory]",
 )
+config: Option[Any] = click.option(
+    "--config", metavar="FILE", help="What is to differ from the defaults, as JSON."
+)
+print_config: Option[Any] = click.option(
+    "--print-config", is_flag=True, help="Print the whole configuration and stop."
+)
+quiet: Option[Any] = click.option(
+    "--quiet", is_flag=True, help="Print the report only if it needs attention."
+)
+verbose: Option[Any] = click.option(
+    "--verbose", is_flag=True, help="Name each image that cannot be read."
+)
 no_progress: Option[Any] = click.option("--no-progress", is_flag=True, help="Draw no progress bar.")
 
 
@@ -125,6 +148,18 @@ def max_failures(gate: str | None = None) -> Option[Any]:
         metavar="N",
         type=click.IntRange(min=0),
         help=f"Exit with 3 if more images cannot be read  [default: {default}]",
+    )
+
+
+def seed(decides: str) -> Option[Any]:
+    """``--seed``, which ``decides`` something where images are drawn."""
+    return click.option(
+        "--seed",
+        metavar="N",
+        type=click.IntRange(min=0),
+        default=0,
+        show_default=True,
+        help=f"What decides {decides}.",
     )
 
 

@@ -66,25 +66,18 @@ _SUFFIXES = {".npz": "npz", ".parquet": "parquet"}  # as in matrix_files, which 
     show_default=True,
     help="Targets that are shown, the most alike first.",
 )
-@click.option(
-    "--seed", metavar="N", type=click.IntRange(min=0), default=0, show_default=True,
-    help="What decides the halves of labelled pairs.",
-)  # fmt: skip
+@options.seed("the halves of labelled pairs")
 @options.recursive
 @options.exclude
 @options.follow_symlinks
-@click.option(
-    "--exclude-self",
-    is_flag=True,
-    help="Do not compare a target with the source image that is the same file.",
-)
+@options.exclude_self
 @options.stdout_format(("text", "json"))
 @options.max_failures()
 @options.max_pixels
 @options.jobs
 @options.no_cache
 @options.cache_dir
-@click.option("--verbose", is_flag=True, help="Name each image that cannot be read.")
+@options.verbose
 @options.no_progress
 def command(
     targets: tuple[str, ...],

@@ -17,8 +17,8 @@ from memscan.errors import InputError
 @click.command(name="autoencoder", context_settings={"help_option_names": ["-h", "--help"]})
 @image_list
 @click.option("--output", metavar="DIR", help="A directory as diffusers writes it.")
-@click.option("--config", metavar="FILE", help="What is to differ from the defaults, as JSON.")
-@click.option("--print-config", is_flag=True, help="Print the whole configuration and stop.")
+@options.config
+@options.print_config
 @curves.plot
 @options.device
 @options.max_pixels

@@ -23,8 +23,8 @@ WEIGHTS = {".safetensors": "safetensors"}
 @click.command(name="deepssim", context_settings={"help_option_names": ["-h", "--help"]})
 @image_list
 @click.option("--output", metavar="FILE", help="The weights: model.safetensors.")
-@click.option("--config", metavar="FILE", help="What is to differ from the defaults, as JSON.")
-@click.option("--print-config", is_flag=True, help="Print the whole configuration and stop.")
+@options.config
+@options.print_config
 @click.option("--epochs", metavar="N", type=click.IntRange(1, 100_000), help="Most epochs.")
 @click.option(
     "--minutes",

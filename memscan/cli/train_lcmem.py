@@ -34,8 +34,8 @@ _SUFFIXES = {".safetensors": "safetensors"}
     "--autoencoder", metavar="DIR", help="Stage image: the autoencoder, which --init holds as well."
 )
 @click.option("--output", metavar="FILE", help="The weights: model.safetensors.")
-@click.option("--config", metavar="FILE", help="What is to differ from the defaults, as JSON.")
-@click.option("--print-config", is_flag=True, help="Print the whole configuration and stop.")
+@options.config
+@options.print_config
 @curves.plot
 @options.device
 @options.max_pixels

@@ -22,7 +22,7 @@ Integers = npt.NDArray[np.int64]
 CLASSES = ("different", "similar", "duplicate")
 
 PUBLISHED = Cuts(duplicate=0.85, similar=0.60)
-"""Those of DeepSSIM, which the SSIM of aligned pairs is labelled by, too.
+"""Those of DeepSSIM, set by hand, which the SSIM of aligned pairs is labelled by, too.
 
 Here a score that is equal to a cut is in the class above it; there it is in the one below.
 """

@@ -18,16 +18,13 @@ from torch.nn import functional
 
 from memscan.detectors import cards, devices, inputs, weights
 from memscan.detectors.backbones import SIZES, ConvNeXt
-from memscan.detectors.cards import Card, Cuts
+from memscan.detectors.cards import Card
 from memscan.detectors.cosines import Cosines
 from memscan.detectors.protocol import Embeddings, Pixels
 from memscan.detectors.weights import State
 from memscan.errors import InputError
 
 KIND = "deepssim"
-
-PUBLISHED_CUTS = Cuts(duplicate=0.85, similar=0.60)
-"""Set by hand by the authors of DeepSSIM, and not calibrated on anything."""
 
 NORMS = ("batch", "layer")
 

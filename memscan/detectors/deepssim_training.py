@@ -14,12 +14,11 @@ import torch
 from torch import nn
 
 from memscan import decode
-from memscan.detectors import configuration, devices, ssim_pairs, tiles, training, weights
+from memscan.detectors import classes, configuration, devices, ssim_pairs, tiles, training, weights
 from memscan.detectors.backbones import ConvNeXt
 from memscan.detectors.cards import Card, Input
 from memscan.detectors.deepssim import (
     KIND,
-    PUBLISHED_CUTS,
     Architecture,
     DeepSSIM,
     Network,
@@ -206,15 +205,11 @@ def predicted(network: Network, pairs: Pairs) -> npt.NDArray[np.float64]:
 
 
 def figures(cosines: npt.NDArray[np.float64], ssim: npt.NDArray[np.float64]) -> Figures:
-    """Loss, mean absolute error and Spearman's rank correlation."""
-    from scipy.stats import rankdata
-
-    errors = cosines - ssim
-    ranks = [rankdata(values) for values in (cosines, ssim)]
+    """Loss, mean absolute error and Spearman's rank correlation, 0 if all of either are equal."""
     return {
-        "loss": float(np.mean(errors**2)),
-        "mae": float(np.mean(np.abs(errors))),
-        "spearman": float(np.corrcoef(*ranks)[0, 1]),
+        "loss": float(np.mean((cosines - ssim) ** 2)),
+        "mae": classes.absolute_error(cosines, ssim),
+        "spearman": classes.rank_correlation(cosines, ssim) or 0.0,
     }
 
 
@@ -284,7 +279,7 @@ def _card(recipe: Recipe, run: Run, learned: int, held_out: int, name: str) -> C
         name=name,
         input=Input(recipe.side, recipe.side, channels=1, standardised=True),
         dimensions=recipe.dimensions,
-        cuts=PUBLISHED_CUTS,
+        cuts=classes.PUBLISHED,
         architecture=_architecture(recipe).fields(),
         training={
             "images": learned,

@@ -16,8 +16,13 @@ from memscan import decode, encoders, hamming, views
 from memscan.detectors.cards import KINDS
 from memscan.encoders import Encoder
 from memscan.errors import InputError
-from memscan.evaluation import networks
-from memscan.evaluation.networks import NO_WEIGHTS, Weights
+from memscan.evaluation.learned_detectors import (
+    NO_WEIGHTS,
+    RANDOM,
+    Weights,
+    require_weights,
+    untrained,
+)
 from memscan.evaluation.pixels.detector import PixelDetector
 from memscan.evaluation.pixels.features import FeatureSimilarity
 from memscan.evaluation.pixels.measures import (
@@ -172,10 +177,10 @@ def choose(names: Sequence[str], weights: Weights = NO_WEIGHTS) -> list[Detector
     Raises InputError.
     """
     named = weights.names()
-    known = ", ".join((*KNOWN, networks.RANDOM, *KINDS))
+    known = ", ".join((*KNOWN, RANDOM, *KINDS))
     for name in names:
-        networks.require_weights(name, named)
-        if name not in KNOWN and name not in named and name != networks.RANDOM:
+        require_weights(name, named)
+        if name not in KNOWN and name not in named and name != RANDOM:
             raise InputError(f"{name}: no such detector; there are {known}")
         if names.count(name) > 1:
             raise InputError(f"{name}: given twice as a detector")
@@ -186,6 +191,6 @@ def choose(names: Sequence[str], weights: Weights = NO_WEIGHTS) -> list[Detector
     def made(name: str) -> Detector:
         if name in named:
             return weights.open(name, named[name])
-        return networks.untrained(weights.device) if name == networks.RANDOM else KNOWN[name]()
+        return untrained(weights.device) if name == RANDOM else KNOWN[name]()
 
     return [made(name) for name in wanted]

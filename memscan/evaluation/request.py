@@ -13,7 +13,7 @@ from memscan.evaluation import detectors as known_detectors
 from memscan.evaluation.describing import Described, describe
 from memscan.evaluation.detectors import Detector
 from memscan.evaluation.edits import AS_IS, Edit
-from memscan.evaluation.networks import NO_WEIGHTS, Weights
+from memscan.evaluation.learned_detectors import NO_WEIGHTS, Weights
 from memscan.records import Failure, Progress
 from memscan.report import Source
 from memscan.sources.directories import Listing, Selection

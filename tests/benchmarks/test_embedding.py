@@ -56,12 +56,12 @@ def exported(path: Path, size: str) -> Detector:
 def deepssim_small(path: Path) -> Detector:
     """DeepSSIM as it is trained by default."""
     pytest.importorskip("torch", reason="torch is not installed")
-    from memscan.detectors import deepssim, weights
+    from memscan.detectors import classes, deepssim, weights
     from memscan.detectors.cards import Card, Input
 
     shape = deepssim.Architecture("convnext-small-cpu", 1, "batch", 512, 256)
     taken = Input(32, 32, channels=1, standardised=True)
-    cuts = deepssim.PUBLISHED_CUTS
+    cuts = classes.PUBLISHED
     card = Card("deepssim", "small", taken, 256, cuts, architecture=shape.fields())
     weights.write(str(path), deepssim.Network(shape).state_dict(), card)
     return open_detector(str(path))

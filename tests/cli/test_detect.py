@@ -392,3 +392,20 @@ def test_a_scan_loads_no_optional_library() -> None:
     )
     done = run([sys.executable, "-c", code], "--target", "generated/near.jpg", *SOURCE)
     assert done.stdout.splitlines()[-1].strip() == "."
+
+
+def test_a_scan_by_a_hash_loads_nothing_of_other_scans() -> None:
+    others = [
+        *("memscan.learned", "memscan.detectors", "memscan.confirmation"),
+        *("memscan.cosine", "memscan.vectors", "memscan.tables", "memscan.shards"),
+        *("memscan.cli.similarity", "memscan.cli.train"),
+    ]
+    code = (
+        f"import sys; sys.path.insert(0, {str(ROOT)!r})\n"
+        "from memscan.entry import detect\n"
+        "try: detect()\n"
+        f"except SystemExit: print(*{{*{others!r}}} & {{*sys.modules}}, '.')"
+    )
+    done = run([sys.executable, "-c", code], "--target", "generated/near.jpg", *SOURCE)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines()[-1].strip() == "."

@@ -10,7 +10,7 @@ pytest.importorskip("torch", reason="torch is not installed (the learned extra h
 
 import torch
 
-from memscan.detectors import cards, deepssim, weights
+from memscan.detectors import cards, classes, deepssim, weights
 from memscan.detectors.backbones import SIZES, ConvNeXt
 from memscan.detectors.cards import Card, Cuts, Input
 from memscan.detectors.deepssim import Architecture, DeepSSIM, GeneralisedMean, Network
@@ -24,7 +24,7 @@ CARD = Card(
     name="of a test",
     input=Input(32, 32, channels=1, standardised=True),
     dimensions=8,
-    cuts=deepssim.PUBLISHED_CUTS,
+    cuts=classes.PUBLISHED,
     architecture=SMALL.fields(),
 )
 

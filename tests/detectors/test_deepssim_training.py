@@ -254,6 +254,11 @@ def test_rates_fall_from_head_to_stem() -> None:
     assert len(trained) == sum(each.requires_grad for each in network.parameters())
 
 
+def test_cosines_that_are_all_equal_have_figures() -> None:
+    found = deepssim_training.figures(np.full(4, 0.5), np.array([0.1, 0.4, 0.6, 0.9]))
+    assert found == pytest.approx({"loss": 0.085, "mae": 0.25, "spearman": 0})
+
+
 @pytest.mark.parametrize(
     ("fields", "sentence"),
     [({"batch": 30}, "batch must be a multiple of group"), ({"batch": 4}, "twice as large")],

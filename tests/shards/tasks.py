@@ -81,7 +81,10 @@ def wait(request: dict[str, Any], report: Report) -> dict[str, Any]:
 
 
 def write_part(request: dict[str, Any], report: Report) -> dict[str, Any]:
-    """A part file of a shard, unless it is there: what an indexing task does."""
+    """A part file of a shard, unless it is there: what an indexing task does.
+
+    Before its last image it waits for the file ``release``, if the request names one.
+    """
     part = Path(request["folder"], f"{request['number']:05d}.part")
     if part.exists():
         return {"written": 0}
@@ -91,11 +94,17 @@ def write_part(request: dict[str, Any], report: Report) -> dict[str, Any]:
     with unfinished.open("w", encoding="ascii") as file:
         for image in range(request["images"]):
             time.sleep(request["pause"])
+            while image == request["images"] - 1 and _is_held(request):
+                time.sleep(0.02)
             file.write(hashlib.sha256(f"{request['number']} {image}".encode()).hexdigest() + "\n")
             report(image + 1)
     os.replace(unfinished, part)
     running.unlink()
     return {"written": 1}
+
+
+def _is_held(request: dict[str, Any]) -> bool:
+    return "release" in request and not Path(request["release"]).exists()
 
 
 def processes(folder: Path) -> list[int]:

@@ -103,27 +103,34 @@ def test_another_version_of_ray_is_told(
 def test_a_cluster_that_loses_a_worker_and_a_machine_loses_no_shard(
     nodes: Nodes, tmp_path: Path
 ) -> None:
-    here, there = tmp_path / "here", tmp_path / "there"
+    here, there, release = tmp_path / "here", tmp_path / "there", tmp_path / "release"
     for folder in (here, there):
         folder.mkdir()
     with LocalEngine(2) as local:
         run(local, "write_part", shards(here, 24, images=10, pause=0))
 
-    def is_busy_everywhere() -> bool:
-        unfinished = (int(path.suffixes[-2][1:]) for path in there.glob("*.part.*.tmp"))
-        return len(list(filter(is_running, unfinished))) == 3
-
     def disturb() -> None:
-        wait_until(lambda: len(list(there.glob("*.part"))) >= 2)
-        wait_until(lambda: _kill_one(there))
-        wait_until(is_busy_everywhere)
-        nodes.remove()
+        try:
+            wait_until(lambda: len(_parts(there)) == 2)  # what is begun from now on is held
+            wait_until(lambda: len(_in_the_middle(there)) == 3)  # one on each machine
+            killed = _in_the_middle(there)[0]
+            os.kill(killed, signal.SIGKILL)
+            wait_until(lambda: not is_running(killed))
+            wait_until(lambda: len(_in_the_middle(there)) == 3)
+            held = _in_the_middle(there)
+            nodes.remove()
+            wait_until(lambda: not all(map(is_running, held)))
+        finally:
+            release.touch()
         nodes.add()
 
     disturbing = threading.Thread(target=disturb)
     disturbing.start()
+    requests = shards(there, 24, images=10, pause=0, release=str(release))
+    for request in requests[:2]:
+        del request["release"]
     with RayEngine(nodes.address) as engine:
-        outcomes = run(engine, "write_part", shards(there, 24, images=10, pause=0.2))
+        outcomes = run(engine, "write_part", requests)
     disturbing.join()
     assert [o.failure for o in outcomes] == [None] * 24
     assert sum(o.attempts - 1 for o in outcomes) >= 2  # the worker's shard and the machine's
@@ -189,12 +196,10 @@ def test_a_driver_that_comes_to_an_end_is_told(nodes: Nodes, tmp_path: Path) -> 
             next(outcomes)
 
 
-def _kill_one(folder: Path) -> bool:
-    """Kill a worker in the middle of a part, if there is one just now."""
-    for process in tasks.processes(folder):
-        os.kill(process, signal.SIGKILL)
-        return True
-    return False
+def _in_the_middle(folder: Path) -> list[int]:
+    """The processes that have begun a part and not ended it."""
+    unfinished = (int(path.suffixes[-2][1:]) for path in folder.glob("*.part.*.tmp"))
+    return list(filter(is_running, unfinished))
 
 
 def _parts(folder: Path) -> dict[str, bytes]:

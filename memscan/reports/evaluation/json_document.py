@@ -10,6 +10,7 @@ import dataclasses
 import json
 from typing import Any
 
+from memscan.protocols import Comparison
 from memscan.reports.evaluation import Style
 from memscan.reports.json_document import SCHEMA_VERSION, failure
 from memscan.reports.names import path_fields
@@ -20,24 +21,9 @@ def render(card: Scorecard, style: Style) -> str:
     """The whole scorecard, whatever the style."""
     document = {
         "schema_version": SCHEMA_VERSION,
-        "tool": {"name": "memscan", "version": card.version, "libraries": card.libraries},
-        "options": {
-            "basis": card.basis.value,
-            "seed": card.seed,
-            "resamples": card.resamples,
-            "sources": [
-                {**path_fields("path", source.path), "found": source.found}
-                for source in card.sources
-            ],
-        },
-        "images": {
-            "found": card.found,
-            "calibration": card.calibration,
-            "reported": card.reported,
-            "ignored": card.ignored,
-            "failed": sum(not item.is_directory for item in card.failures),
-            "unrelated_pairs": card.unrelated_pairs,
-        },
+        "tool": tool(card),
+        "options": {"basis": card.basis.value, **options(card)},
+        "images": {**images(card), "unrelated_pairs": card.unrelated_pairs},
         "detectors": [_detector(detector) for detector in card.detectors],
         "failures": [failure(item) for item in card.failures],
         "times": {
@@ -46,6 +32,33 @@ def render(card: Scorecard, style: Style) -> str:
         },
     }
     return json.dumps(document, indent=2) + "\n"
+
+
+def tool(result: Scorecard | Comparison) -> dict[str, Any]:
+    """What made the result."""
+    return {"name": "memscan", "version": result.version, "libraries": dict(result.libraries)}
+
+
+def options(result: Scorecard | Comparison) -> dict[str, Any]:
+    """What was drawn and from where."""
+    return {
+        "seed": result.seed,
+        "resamples": result.resamples,
+        "sources": [
+            {**path_fields("path", source.path), "found": source.found} for source in result.sources
+        ],
+    }
+
+
+def images(result: Scorecard | Comparison) -> dict[str, Any]:
+    """The number of images that were found, of those in each part, and of those that failed."""
+    return {
+        "found": result.found,
+        "calibration": result.calibration,
+        "reported": result.reported,
+        "ignored": result.ignored,
+        "failed": sum(not item.is_directory for item in result.failures),
+    }
 
 
 def _detector(detector: DetectorScores) -> dict[str, Any]:

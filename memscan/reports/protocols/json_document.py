@@ -10,8 +10,8 @@ import json
 from typing import Any
 
 from memscan.protocols import Comparison, Entry
+from memscan.reports.evaluation.json_document import images, options, tool
 from memscan.reports.json_document import SCHEMA_VERSION, failure
-from memscan.reports.names import path_fields
 from memscan.reports.protocols import wording
 
 
@@ -19,28 +19,9 @@ def render(comparison: Comparison, verbose: bool) -> str:
     """The whole result, however verbose."""
     document = {
         "schema_version": SCHEMA_VERSION,
-        "tool": {
-            "name": "memscan",
-            "version": comparison.version,
-            "libraries": dict(comparison.libraries),
-        },
-        "options": {
-            "protocol": comparison.protocol.value,
-            "seed": comparison.seed,
-            "resamples": comparison.resamples,
-            "sources": [
-                {**path_fields("path", source.path), "found": source.found}
-                for source in comparison.sources
-            ],
-        },
-        "images": {
-            "description": comparison.images,
-            "found": comparison.found,
-            "calibration": comparison.calibration,
-            "reported": comparison.reported,
-            "ignored": comparison.ignored,
-            "failed": sum(not item.is_directory for item in comparison.failures),
-        },
+        "tool": tool(comparison),
+        "options": {"protocol": comparison.protocol.value, **options(comparison)},
+        "images": {"description": comparison.images, **images(comparison)},
         "main_column": comparison.main,
         "columns": [dataclasses.asdict(column) for column in comparison.columns],
         "parts": [dataclasses.asdict(part) for part in comparison.parts],

@@ -12,7 +12,7 @@ from PIL import Image, ImageChops
 from memscan.errors import InputError
 from memscan.evaluation import robustness as grid
 from memscan.evaluation.edits import AS_IS, key
-from memscan.evaluation.networks import Weights
+from memscan.evaluation.learned_detectors import Weights
 from memscan.evaluation.protocols import alterations, reidentification, robustness, three_classes
 from memscan.evaluation.protocols.images import Images
 from memscan.evaluation.request import Request

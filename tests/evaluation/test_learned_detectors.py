@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from memscan.errors import InputError
-from memscan.evaluation import detectors, networks
-from memscan.evaluation.networks import Weights
+from memscan.evaluation import detectors, learned_detectors
+from memscan.evaluation.learned_detectors import Weights
 from tests.drawing import picture
 from tests.evaluation.networks import write
 
@@ -36,7 +36,7 @@ def test_images_reach_the_network_in_batches(
 ) -> None:
     (detector,) = detectors.choose([], Weights([write(tmp_path / "a.safetensors")]))
     whole = detector.describe_targets(IMAGES)
-    monkeypatch.setattr(networks, "_AT_ONCE", 2)
+    monkeypatch.setattr(learned_detectors, "_AT_ONCE", 2)
     assert detector.describe_targets(IMAGES) == pytest.approx(whole)
 
 
