@@ -6,6 +6,7 @@ import click
 
 from memscan import __version__
 from memscan.cli import (
+    attribute,
     cache,
     calibrate,
     compare,
@@ -33,6 +34,7 @@ def memscan(context: click.Context) -> None:
 memscan.add_command(detect.command)
 memscan.add_command(duplicates.command)
 memscan.add_command(similarity.command)
+memscan.add_command(attribute.command)
 memscan.add_command(index.command)
 memscan.add_command(evaluate.command)
 memscan.add_command(latents.command)
