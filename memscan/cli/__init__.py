@@ -9,6 +9,7 @@ import click
 from memscan import __version__
 
 _COMMANDS = (
+    "attribute",
     "cache",
     "calibrate",
     "compare",
