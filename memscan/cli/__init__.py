@@ -15,6 +15,7 @@ from memscan.cli import (
     evaluate,
     index,
     latents,
+    lineage,
     plot,
     similarity,
     train,
@@ -34,6 +35,7 @@ memscan.add_command(detect.command)
 memscan.add_command(duplicates.command)
 memscan.add_command(similarity.command)
 memscan.add_command(index.command)
+memscan.add_command(lineage.command)
 memscan.add_command(evaluate.command)
 memscan.add_command(latents.command)
 memscan.add_command(train.command)

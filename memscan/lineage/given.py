@@ -24,6 +24,12 @@ def read(paths: Sequence[str]) -> list[Given]:
     for path in paths:
         for file in _files(path):
             one = fingerprint.read(file)
+            first = next(iter(found.values()), None)
+            if first is not None and one.side != first.fingerprint.side:
+                raise InputError(
+                    f"{file}: {one.side} pixels a side, where {first.path} has "
+                    f"{first.fingerprint.side}; only fingerprints of one size can be compared"
+                )
             if one.name in found:
                 raise InputError(f"{file}: has the name of {found[one.name].path}, {one.name}")
             found[one.name] = Given(one.name, file, one)

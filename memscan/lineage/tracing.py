@@ -17,6 +17,9 @@ from memscan.sources.directories import Listing, Selection
 LEAST = 0.7
 """The area that two related models must surely reach; DESIGN.md says why."""
 
+NAMES = (*RESIDUALS, scoring.OWN)
+"""What residuals may be asked for."""
+
 REQUIRED = ("laplacian", "wiener")
 """The residuals that must agree, unless others are asked for."""
 
@@ -57,8 +60,8 @@ def trace(
     if not judging.CHANCE <= least <= 1:
         raise InputError(f"the least area must lie between {judging.CHANCE} and 1")
     for name in residuals:
-        if name not in RESIDUALS:
-            raise InputError(f"{name}: no such residual; there are {', '.join(RESIDUALS)}")
+        if name not in NAMES:
+            raise InputError(f"{name}: no such residual; there are {', '.join(NAMES)}")
     opened = given.read(fingerprints)
     models = folders.generated(images, selection)
     real_listings = folders.real(images, real, selection)
