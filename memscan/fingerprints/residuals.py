@@ -1,16 +1,22 @@
 """What is left of an image when its picture is taken away: noise, and the generator's traces.
 
 A residual is a function from pixels, float32 of shape (height, width, 3) from 0 to 1, to float32 of
-the same shape. DIF subtracts what a trained denoiser (DnCNN) gives, whose weights cannot be had;
-classical filters stand in.
+the same shape. DIF takes what a trained denoiser (DnCNN) sees as noise, whose weights cannot be
+had; classical filters stand in, and a small denoiser of one's own can be trained.
 """
 
 from __future__ import annotations
 
-from typing import Callable, Mapping
+from functools import partial
+from typing import TYPE_CHECKING, Callable, Mapping
 
 import numpy as np
 import numpy.typing as npt
+
+from memscan.fingerprints import denoiser
+
+if TYPE_CHECKING:
+    from memscan.fingerprints.fingerprint import Fingerprint
 
 Pixels = npt.NDArray[np.float32]
 Residual = Callable[[Pixels], Pixels]
@@ -50,6 +56,23 @@ def wiener(pixels: Pixels) -> Pixels:
 
 RESIDUALS: Mapping[str, Residual] = {"laplacian": laplacian, "wiener": wiener}
 """The residuals that need no weights, by the names that fingerprints record."""
+
+DENOISER = "denoiser"
+"""The name of the residual whose weights are in the fingerprint's file."""
+
+NAMES = (*RESIDUALS, DENOISER)
+
+
+def residual_of(fingerprint: Fingerprint) -> Residual:
+    """The residual that a fingerprint was learned from, and images are compared with it by."""
+    if fingerprint.residual == DENOISER:
+        return learned(fingerprint.weights)
+    return RESIDUALS[fingerprint.residual]
+
+
+def learned(weights: denoiser.Weights) -> Residual:
+    """The noise that a denoiser with these weights sees."""
+    return partial(denoiser.noise, weights=weights)
 
 
 def _second_difference(pixels: Pixels, axis: int) -> Pixels:

@@ -7,8 +7,6 @@ image prior, Ulyanov et al., 2018).
 
 from __future__ import annotations
 
-from typing import List
-
 import torch
 from torch import nn
 
@@ -36,7 +34,7 @@ class UNet(nn.Module):
     def forward(self, noise: torch.Tensor) -> torch.Tensor:
         """What is drawn of ``noise``. Batch normalisation takes the statistics of this batch."""
         found = noise
-        skipped: List[torch.Tensor] = []
+        skipped: list[torch.Tensor] = []
         for block in self.down:
             found = block(found)
             skipped.append(found)
@@ -51,7 +49,7 @@ class UNet(nn.Module):
 
 def _block(before: int, width: int) -> nn.Sequential:
     """Two convolutions, each with batch normalisation and a leaky ReLU."""
-    parts: List[nn.Module] = []
+    parts: list[nn.Module] = []
     for channels in (before, width):
         parts += [
             nn.Conv2d(channels, width, 3, padding=1),

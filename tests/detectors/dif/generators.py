@@ -11,7 +11,7 @@ import copy
 import functools
 from dataclasses import dataclass
 from pathlib import Path
-from typing import List, Sequence
+from typing import Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -98,7 +98,7 @@ def write_folder(folder: Path, crops: Crops, suffix: str = ".png") -> None:
 
 
 @functools.lru_cache(maxsize=1)
-def _photographs() -> List[Crops]:
+def _photographs() -> list[Crops]:
     skimage = pytest.importorskip("skimage", reason="scikit-image is not installed")
     sklearn = pytest.importorskip("sklearn", reason="scikit-learn is not installed")
     data, images = (
@@ -149,11 +149,11 @@ def _trained(transposed: bool, steps: int, seed: int) -> Autoencoder:
     with torch.random.fork_rng():
         torch.manual_seed(seed)
         model = Autoencoder(transposed)
-    return _fitted(model, _tensor(real(256, 0, seed=seed).train), steps, seed, 4e-3)
+    return _fitted(model, _tensor(real(512, 0, seed=seed, side=SIDE // 2).train), steps, seed, 4e-3)
 
 
 def _fine_tuned(model: Autoencoder, steps: int) -> Autoencoder:
-    crops = _recoloured(real(256, 0, seed=9).train)
+    crops = _recoloured(real(512, 0, seed=9, side=SIDE // 2).train)
     return _fitted(copy.deepcopy(model), _tensor(crops), steps, 9, 1e-3)
 
 
@@ -180,9 +180,9 @@ def _made(model: Autoencoder, crops: Crops) -> Crops:
     return np.ascontiguousarray(drawn.permute(0, 2, 3, 1).numpy())
 
 
-def _transposed(before: int, after: int) -> List[nn.Module]:
+def _transposed(before: int, after: int) -> list[nn.Module]:
     return [nn.ConvTranspose2d(before, after, 3, stride=2, padding=1, output_padding=1)]
 
 
-def _repeated(before: int, after: int) -> List[nn.Module]:
+def _repeated(before: int, after: int) -> list[nn.Module]:
     return [nn.Upsample(scale_factor=2), nn.Conv2d(before, after, 3, padding=1)]
