@@ -1,0 +1,197 @@
+"""From images and fingerprints to a report: scores, thresholds, decisions."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Sequence
+
+import numpy as np
+
+from memscan import __version__
+from memscan.attribution import reading
+from memscan.attribution.fingerprints import Found
+from memscan.attribution.reading import Read, Seen, Settings
+from memscan.attributions import Attribution, AttributionReport, Calibrated, Generator
+from memscan.errors import InputError
+from memscan.fingerprints import scoring, thresholds
+from memscan.fingerprints.fingerprint import Fingerprint
+from memscan.fingerprints.scoring import Bank, Scores
+from memscan.fingerprints.thresholds import Calibration
+
+UNCALIBRATED = (
+    "the thresholds are half-way between the class means of the fingerprints' training, and "
+    "nothing is known of how many real images they accuse (--calibrate DIR with real images says)"
+)
+PUBLISHED = (
+    "published fingerprints were learned with a denoiser that cannot be had, so that their class "
+    "means hold only roughly for the residual that is used here (--calibrate DIR finds thresholds)"
+)
+
+
+@dataclass(frozen=True)
+class Rule:
+    """How scores become decisions: margins above 0 name a generator."""
+
+    fingerprints: Sequence[Fingerprint]
+    calibration: Calibration | None
+
+    @property
+    def thresholds(self) -> Scores:
+        """The score of each fingerprint above which it is named."""
+        if self.calibration is None:
+            return scoring.midpoints(self.fingerprints)
+        return self.calibration.thresholds
+
+    def margins(self, scores: Scores) -> Scores:
+        """What scores are compared by across fingerprints; in the report as they are."""
+        if self.calibration is None:
+            gaps = scoring.half_gaps(self.fingerprints)
+            return (scores - scoring.midpoints(self.fingerprints)) / gaps
+        return self.calibration.standardise(scores)
+
+    @property
+    def least(self) -> float:
+        """The margin above which a fingerprint is named."""
+        return 0.0 if self.calibration is None else self.calibration.margin
+
+
+def attribute(
+    targets: Sequence[str],
+    found: Sequence[Found],
+    *,
+    calibrate: Sequence[str] = (),
+    rate: float = 0.05,
+    search: bool | None = None,
+    settings: Settings,
+) -> AttributionReport:
+    """Say of each target which generator seems to have made it, or that none of these did.
+
+    Args:
+        targets: paths of images, directories, archives.
+        found: at least one fingerprint.
+        calibrate: paths of real images; without any, nearest mean decides.
+        rate: the share of real images that the decision may accuse of having been made by any
+            of the generators.
+        search: whether each image is compared at all 8 x 8 phases of the grid, which needs
+            ``calibrate``; None for whether that is given.
+        settings: how images are read.
+
+    Raises InputError for paths without images, and for too few real images.
+
+    """
+    search = bool(calibrate) if search is None else search
+    if search and not calibrate:
+        raise InputError(
+            "a search over the phases needs --calibrate with real images that are searched "
+            "likewise: the greatest of 64 scores is high for any image"
+        )
+    if calibrate:
+        check_rate(rate)
+    fingerprints = [one.fingerprint for one in found]
+    bank = Bank(fingerprints)
+    real = reading.read(calibrate, "real image", bank, settings) if calibrate else None
+    rule, calibrated = Rule(fingerprints, None), None
+    if real is not None:
+        rule = Rule(fingerprints, _calibration(real, rate, search))
+        calibrated = Calibrated(
+            tuple(calibrate), len(real.seen), rate, thresholds.needed(rate), real.failures
+        )
+    read = reading.read(targets, "target", bank, settings)
+    return AttributionReport(
+        version=__version__,
+        generators=tuple(
+            _generator(one, float(threshold)) for one, threshold in zip(found, rule.thresholds)
+        ),
+        search=search,
+        calibrated=calibrated,
+        targets=read.sources,
+        attributions=tuple(_attribution(one, rule, search) for one in read.seen),
+        failures=read.failures,
+        warnings=tuple(_warnings(fingerprints, real, read)),
+        max_pixels=settings.max_pixels,
+    )
+
+
+def check_rate(rate: float) -> None:
+    """Raise InputError for what is no rate."""
+    if not 0 < rate < 1:
+        raise InputError("--rate must lie between 0 and 1")
+
+
+def _calibration(real: Read, rate: float, search: bool) -> Calibration:
+    """Raises InputError."""
+    count, needed = len(real.seen), thresholds.needed(rate)
+    if count < needed:
+        raise InputError(
+            f"a false-positive rate of {rate:g} needs at least {needed} real images, and "
+            f"--calibrate has {count}; more of them, or --rate {_supported(count)}"
+        )
+    scores = scoring.scores(np.stack([one.surfaces for one in real.seen]), search)
+    try:
+        return thresholds.calibrate(scores, rate)
+    except ValueError:
+        raise InputError(
+            "the real images of --calibrate all have the same score; they must be different "
+            "photographs"
+        ) from None
+
+
+def _supported(count: int) -> str:
+    least = thresholds.supported(max(count, thresholds.LEAST_IMAGES))
+    rounded = -(-least * 1000 // 1)  # up, so that what is said is enough
+    return f"{rounded / 1000:g}"
+
+
+def _generator(found: Found, threshold: float) -> Generator:
+    one = found.fingerprint
+    return Generator(
+        name=one.name,
+        path=found.path,
+        side=one.side,
+        residual=one.residual,
+        made=one.made,
+        mean_real=one.mean_real,
+        mean_fake=one.mean_fake,
+        threshold=threshold,
+    )
+
+
+def _attribution(seen: Seen, rule: Rule, search: bool) -> Attribution:
+    scores = scoring.scores(seen.surfaces, search)
+    margins = rule.margins(scores)
+    order = np.argsort(-margins, kind="stable")
+    named = [rule.fingerprints[place].name for place in order if margins[place] > rule.least]
+    p_value = None
+    if rule.calibration is not None:
+        p_value = float(rule.calibration.p_values(margins.max()))
+    phase = scoring.phases(seen.surfaces)[order[0]].tolist() if search else None
+    return Attribution(
+        path=seen.path,
+        scores=tuple(scores.tolist()),
+        margins=tuple(margins.tolist()),
+        named=tuple(named),
+        p_value=p_value,
+        phase=None if phase is None else (phase[0], phase[1]),
+        format=seen.format,
+        size=seen.size,
+        weaknesses=tuple(seen.weaknesses(max(one.side for one in rule.fingerprints))),
+    )
+
+
+def _warnings(fingerprints: Sequence[Fingerprint], real: Read | None, read: Read) -> list[str]:
+    """What is to be known of the whole result."""
+    said = []
+    if real is None:
+        published = any(one.made == "published" for one in fingerprints)
+        said.append(PUBLISHED if published else UNCALIBRATED)
+        return said
+    shares = [reading.lossy_share(one.seen) for one in (real, read)]
+    if abs(shares[0] - shares[1]) > 0.5:
+        said.append(
+            f"{shares[0]:.0%} of the real images of --calibrate and {shares[1]:.0%} of the targets "
+            "are compressed with loss: thresholds from one kind of file may not hold for another"
+        )
+    names = {one.path for one in real.seen}.intersection(one.path for one in read.seen)
+    if names:
+        said.append(f"real images of --calibrate that are also targets: {len(names)}")
+    return said

@@ -1,0 +1,179 @@
+"""The values that an attribution gives: which generator seems to have made an image.
+
+A score rises with suspicion. It says who made an image and never that it is a copy: no training
+image is looked at. All immutable.
+"""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass
+
+from memscan.records import Failure
+from memscan.report import Source
+from memscan.scorecard import Estimate
+
+SHIPPED, NEAREST, RATE = "shipped", "nearest mean", "rate"
+RULES = {
+    SHIPPED: "half-way between the class means of its training",
+    NEAREST: "half-way between the class means of the other images (leave-one-out)",
+    RATE: "at the stated false-positive rate, by other real images",
+}
+"""The ways to set a threshold."""
+
+
+class Weakness(enum.Enum):
+    """Why an image bears less evidence than its score seems to say."""
+
+    LOSSY = "lossy"
+    SIZE = "size"
+    SMALL = "small"
+    BLANK = "blank"
+
+
+@dataclass(frozen=True)
+class Generator:
+    """A fingerprint that images were compared with.
+
+    ``threshold`` is the score above which an image counts as this generator's.
+    """
+
+    name: str
+    path: str
+    side: int
+    residual: str
+    made: str
+    mean_real: float
+    mean_fake: float
+    threshold: float
+
+
+@dataclass(frozen=True)
+class Calibrated:
+    """The real images that thresholds come from, and the rate at which these accuse any."""
+
+    paths: tuple[str, ...]
+    images: int
+    rate: float
+    needed: int
+    failures: tuple[Failure, ...] = ()
+
+
+@dataclass(frozen=True)
+class Attribution:
+    """One target.
+
+    ``scores`` and ``margins`` are in the order of the report's generators. A margin is the score
+    above what real images have, in their deviations; where thresholds were not calibrated, that
+    above the threshold, in halves of the gap between the class means. ``named`` are the generators
+    whose thresholds the scores exceed, the greatest margin first. ``p_value`` is the share
+    (k + 1) / (n + 1) of the n real images, k of which have as great a margin by any generator.
+    ``phase`` says how many pixels down and to the right the grid was found, by the generator of the
+    greatest margin; None where phases were not searched.
+    """
+
+    path: str
+    scores: tuple[float, ...]
+    margins: tuple[float, ...]
+    named: tuple[str, ...]
+    p_value: float | None
+    phase: tuple[int, int] | None
+    format: str
+    size: tuple[int, int]
+    weaknesses: tuple[Weakness, ...]
+
+    @property
+    def generator(self) -> str | None:
+        """The one that the image is attributed to; None for none of these."""
+        return self.named[0] if self.named else None
+
+    @property
+    def is_ambiguous(self) -> bool:
+        """Whether more than one generator's threshold is exceeded."""
+        return len(self.named) > 1
+
+
+@dataclass(frozen=True)
+class AttributionReport:
+    """Some images and the generators that may have made them. The same inputs make an equal one.
+
+    ``attributions`` has each target that was read, in bytewise order. ``calibrated`` is None where
+    nearest mean decided, by the class means in training.
+    """
+
+    version: str
+    generators: tuple[Generator, ...]
+    search: bool
+    calibrated: Calibrated | None
+    targets: tuple[Source, ...]
+    attributions: tuple[Attribution, ...]
+    failures: tuple[Failure, ...] = ()
+    warnings: tuple[str, ...] = ()
+    max_pixels: int | None = None
+
+    @property
+    def most_suspect(self) -> list[Attribution]:
+        """``attributions`` with the greatest margin first, those attributed before the others."""
+        return sorted(
+            self.attributions, key=lambda one: (not one.named, -max(one.margins), one.path)
+        )
+
+    def count(self, name: str | None) -> int:
+        """How many targets are attributed to a generator, or to none of these."""
+        return sum(one.generator == name for one in self.attributions)
+
+
+@dataclass(frozen=True)
+class Judged:
+    """How often one way to set a threshold is right, as shares of the real and the generated.
+
+    ``mean`` is that of both. ``rule`` is a key of :data:`RULES`. Each has its 95 % interval.
+    """
+
+    rule: str
+    threshold: float
+    real: Estimate
+    fake: Estimate
+    mean: Estimate
+
+
+@dataclass(frozen=True)
+class Survival:
+    """What is left of a fingerprint after an alteration of all images.
+
+    ``mean`` is the mean accuracy of the nearest mean fitted on unaltered images, each image left
+    out of its own.
+    """
+
+    alteration: str
+    auc: Estimate
+    mean: Estimate
+
+
+@dataclass(frozen=True)
+class Performance:
+    """One fingerprint on real and generated images, with or without the search over phases."""
+
+    images: str
+    generator: str
+    residual: str
+    search: bool
+    real: int
+    fake: int
+    auc: Estimate
+    judged: tuple[Judged, ...]
+    survivals: tuple[Survival, ...]
+
+
+@dataclass(frozen=True)
+class PerformanceReport:
+    """How well fingerprints tell generated images from real ones. Equal for equal inputs."""
+
+    version: str
+    rate: float
+    performances: tuple[Performance, ...]
+    calibrated: Calibrated | None
+    resamples: int
+    seed: int
+    failures: tuple[Failure, ...] = ()
+    warnings: tuple[str, ...] = ()

@@ -1,0 +1,122 @@
+"""Images compared with fingerprints: one score for each, which rises with suspicion.
+
+A fingerprint correlates with its generator's images or against them, as the loss of DIF fixes no
+sign; scores are the correlation times the sign of mean_fake - mean_real.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Mapping, Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from memscan.fingerprints import correlation
+from memscan.fingerprints.correlation import PERIOD, Spectrum, Surface
+from memscan.fingerprints.fingerprint import Fingerprint
+from memscan.fingerprints.residuals import RESIDUALS, Pixels, Residual
+
+Bytes = npt.NDArray[np.uint8]
+Scores = npt.NDArray[np.float64]
+
+
+def orientation(fingerprint: Fingerprint) -> int:
+    """1 where generated images correlate with the pattern more than real ones, -1 where less."""
+    return 1 if fingerprint.mean_fake >= fingerprint.mean_real else -1
+
+
+def middle(pixels: Bytes, side: int) -> Bytes:
+    """The middle of an image of shape (height, width, 3), each side cut to at most ``side``.
+
+    It begins at a multiple of PERIOD, so that the grid's phase is the same in images of any size.
+    """
+    top, left = (_aligned(length - side) for length in pixels.shape[:2])
+    return pixels[top : top + side, left : left + side]
+
+
+def framed(residual: Pixels, side: int) -> Pixels:
+    """A residual of at most ``side`` pixels a side, amid zeros: (side, side, 3).
+
+    Zeros leave the correlation of an unrelated image as small as that of a large one, about
+    1 / sqrt(values of the pattern), and weaken that of a generated one: a small image is missed
+    rather than accused.
+    """
+    height, width = residual.shape[:2]
+    if (height, width) == (side, side):
+        return residual
+    top, left = _aligned(side - height), _aligned(side - width)
+    whole = np.zeros((side, side, 3), np.float32)
+    whole[top : top + height, left : left + width] = residual
+    return whole
+
+
+def _aligned(spare: int) -> int:
+    """Where the middle begins when there are so many pixels to spare; 0 if there are none."""
+    return max(0, spare) // 2 // PERIOD * PERIOD
+
+
+@dataclass(frozen=True)
+class Bank:
+    """Fingerprints made ready for many images.
+
+    ``residuals`` are those that fingerprints may name. Raises KeyError for another one's name.
+    """
+
+    fingerprints: Sequence[Fingerprint]
+    residuals: Mapping[str, Residual] = field(default_factory=lambda: RESIDUALS)
+    _spectra: list[Spectrum] = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        for one in self.fingerprints:
+            self.residuals[one.residual]
+        spectra = [
+            orientation(one) * correlation.spectrum(one.pattern) for one in self.fingerprints
+        ]
+        object.__setattr__(self, "_spectra", spectra)
+
+    def surfaces(self, pixels: Bytes) -> Surface:
+        """The score of an image by each fingerprint at each phase: (K, PERIOD, PERIOD).
+
+        ``pixels`` are of shape (height, width, 3), of any size: the middle is compared, and an
+        image that is smaller than a fingerprint lies amid zeros. All zeros for an image without a
+        residual.
+        """
+        own: dict[tuple[str, int], Spectrum] = {}
+        found = np.zeros((len(self.fingerprints), PERIOD, PERIOD))
+        for place, one in enumerate(self.fingerprints):
+            key = (one.residual, one.side)
+            if key not in own:
+                part = middle(pixels, one.side).astype(np.float32) / np.float32(255)
+                residual = self.residuals[one.residual](part)
+                own[key] = correlation.spectrum(framed(residual, one.side))
+            found[place] = correlation.at_phases(own[key], self._spectra[place], one.side)
+        return found
+
+
+def scores(surfaces: Surface, search: bool) -> Scores:
+    """One score from those at the phases (..., PERIOD, PERIOD): the greatest, or the plain one."""
+    if search:
+        greatest: Scores = surfaces.max(axis=(-2, -1))
+        return greatest
+    plain: Scores = surfaces[..., 0, 0]
+    return plain
+
+
+def phases(surfaces: Surface) -> npt.NDArray[np.int64]:
+    """Where the greatest score is, of shape (..., 2): pixels down and to the right."""
+    flat = surfaces.reshape(*surfaces.shape[:-2], -1).argmax(axis=-1)
+    return np.stack(np.divmod(flat, PERIOD), axis=-1)
+
+
+def midpoints(fingerprints: Sequence[Fingerprint]) -> Scores:
+    """The scores half-way between the class means in training: nearest mean decides there."""
+    return np.array(
+        [orientation(one) * (one.mean_real + one.mean_fake) / 2 for one in fingerprints]
+    )
+
+
+def half_gaps(fingerprints: Sequence[Fingerprint]) -> Scores:
+    """Half the distance of the class means, by which nearest mean's margins are scaled; above 0."""
+    gaps = np.array([abs(one.mean_fake - one.mean_real) / 2 for one in fingerprints])
+    return np.maximum(gaps, np.finfo(np.float32).tiny)
