@@ -87,6 +87,7 @@ def command(
     """
     outputs.check_writable(output_paths, SUFFIXES)
     from memscan import decode  # numpy and Pillow, not for --help
+    from memscan.attribution.reading import Settings
     from memscan.lineage import tracing
     from memscan.reports import lineage as reports
     from memscan.sources.directories import Selection
@@ -101,10 +102,12 @@ def command(
             real=real,
             residuals=residuals or tracing.REQUIRED,
             least=least,
-            selection=Selection(recursive, exclude, follow_symlinks),
-            max_pixels=decode.MAX_PIXELS if max_pixels is None else max_pixels,
-            jobs=jobs,
-            progress=progress,
+            settings=Settings(
+                Selection(recursive, exclude, follow_symlinks),
+                decode.MAX_PIXELS if max_pixels is None else max_pixels,
+                jobs,
+                progress,
+            ),
         )
     for sentence in report.warnings:
         warn(sentence)

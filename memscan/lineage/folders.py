@@ -5,41 +5,49 @@ from __future__ import annotations
 import os
 from typing import NamedTuple, Sequence
 
+from memscan.attribution.evaluating import FAKE, REAL
 from memscan.errors import InputError
-from memscan.sources.directories import Listing, Selection
-from memscan.sources.given import list_images, require_files
-
-REAL, GENERATED = "0_real", "1_fake"
-"""The folders of a model's, as DIF has them."""
-
-_ROLE = "folder of images"
+from memscan.sources.directories import Selection, find_images
 
 
 class Folder(NamedTuple):
-    """What a model generated."""
+    """What a model generated: its name, and the directory that holds the images."""
 
     name: str
-    listing: Listing
+    path: str
 
 
-def generated(root: str, selection: Selection) -> list[Folder]:
-    """The models below a directory, in bytewise order of their names.
+class Folders(NamedTuple):
+    """The models below a directory in bytewise order of their names, and folders that are none."""
 
-    Raises InputError where there is none, and for one without images.
+    models: list[Folder]
+    others: list[str]
+
+
+def generated(root: str, selection: Selection) -> Folders:
+    """The folders of a directory: of a model where they hold images or 1_fake, which has them.
+
+    Raises InputError for a model without images, and where there is no model.
     """
-    found = []
+    found = Folders([], [])
     for name in _names(root):
         path = os.path.join(root, name)
-        parts = [os.path.isdir(os.path.join(path, part)) for part in (REAL, GENERATED)]
-        if parts == [True, False]:
-            raise InputError(f"{path}: holds {REAL} and no {GENERATED}, the images of the model")
-        place = os.path.join(path, GENERATED) if parts[1] else path
-        found.append(Folder(name, _images([place], selection)[0]))
+        inside = os.path.join(path, FAKE)
+        if os.path.isdir(inside):
+            found.models.append(Folder(name, inside))
+        elif os.path.isdir(os.path.join(path, REAL)):
+            raise InputError(f"{path}: holds {REAL} and no {FAKE}, the images of the model")
+        elif find_images(path, selection).is_empty:
+            found.others.append(path)
+        else:
+            found.models.append(Folder(name, path))
+    if not found.models:
+        raise InputError(f"{root}: none of its folders holds images; it needs one for each model")
     return found
 
 
-def real(root: str, given: Sequence[str], selection: Selection) -> list[Listing]:
-    """The real images: those given or, without any, the ones beside each model's; each file once.
+def real(root: str, given: Sequence[str]) -> list[str]:
+    """Where real images are: the paths given or, without any, in 0_real of each model.
 
     Raises InputError where there are none.
     """
@@ -47,21 +55,22 @@ def real(root: str, given: Sequence[str], selection: Selection) -> list[Listing]
     places = list(given) or [path for path in beside if os.path.isdir(path)]
     if not places:
         raise InputError(
-            f"{root}: no model here has a folder {REAL}; name real images by --real DIR"
+            f"{root}: no model here has a folder {REAL}; name real images by --real PATH"
         )
-    return _images(places, selection)
+    return places
 
 
 def _names(root: str) -> list[str]:
+    """Raises InputError."""
     try:
         with os.scandir(root) as entries:
             names = [entry.name for entry in entries if _is_folder(entry)]
     except OSError as error:
         raise InputError(f"{root}: cannot be listed: {error.strerror}") from error
+    if FAKE in names:
+        raise InputError(f"{root}: holds {FAKE}, so it is one model; give the folder above it")
     if not names:
         raise InputError(f"{root}: no folders in it; it must hold one for each model")
-    if GENERATED in names:
-        raise InputError(f"{root}: holds {GENERATED}, so it is one model; give the folder above")
     return sorted(names, key=os.fsencode)
 
 
@@ -70,9 +79,3 @@ def _is_folder(entry: os.DirEntry[str]) -> bool:
         return not entry.name.startswith(".") and entry.is_dir()
     except OSError:  # a link to itself
         return False
-
-
-def _images(places: Sequence[str], selection: Selection) -> list[Listing]:
-    listings = list_images(places, selection, _ROLE)
-    require_files(listings, "a comparison by fingerprints")
-    return listings

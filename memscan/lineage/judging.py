@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Mapping, Sequence
 
 from memscan.evidence import areas
+from memscan.fingerprints.scoring import Scores
 from memscan.kinship import Cell, Kind, Relation
-from memscan.lineage.scoring import Scores
 
 CHANCE = 0.5
 

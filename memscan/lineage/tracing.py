@@ -2,29 +2,35 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Iterator, Mapping, Sequence
 
-from memscan import __version__, decode, engines
+import numpy as np
+
+from memscan import __version__, engines
+from memscan.attribution import fingerprints as found_fingerprints
+from memscan.attribution import reading
+from memscan.attribution.fingerprints import Found
+from memscan.attribution.reading import Read, Settings
 from memscan.errors import InputError
+from memscan.fingerprints import scoring
+from memscan.fingerprints.fingerprint import Fingerprint
 from memscan.fingerprints.residuals import RESIDUALS
+from memscan.fingerprints.scoring import Bank, Scores
 from memscan.kinship import LineageReport, Model, Traced
-from memscan.lineage import folders, given, judging, scoring
-from memscan.records import Progress
-from memscan.report import Source
-from memscan.sources import given as sources
-from memscan.sources.directories import Listing, Selection
+from memscan.lineage import folders, judging
 
-LEAST = 0.7
-"""The area that two related models must surely reach; DESIGN.md says why."""
+OWN = "own"
+"""The name that stands for the residual that each fingerprint was learned from."""
 
-NAMES = (*RESIDUALS, scoring.OWN)
+NAMES = (*RESIDUALS, OWN)
 """What residuals may be asked for."""
 
 REQUIRED = ("laplacian", "wiener")
 """The residuals that must agree, unless others are asked for."""
 
-FLAT = Selection()
-"""The files of each folder itself."""
+LEAST = 0.7
+"""The area that two related models must surely reach; DESIGN.md says why."""
 
 
 def trace(
@@ -34,10 +40,7 @@ def trace(
     real: Sequence[str] = (),
     residuals: Sequence[str] = REQUIRED,
     least: float = LEAST,
-    selection: Selection = FLAT,
-    max_pixels: int = decode.MAX_PIXELS,
-    jobs: int | None = None,
-    progress: Progress | None = None,
+    settings: Settings,
 ) -> LineageReport:
     """Compare the images of all models with all fingerprints.
 
@@ -45,87 +48,105 @@ def trace(
         fingerprints: files, or directories of them.
         images: a directory with a folder for each model (see :mod:`memscan.lineage.folders`).
         real: where real images are; without any, beside those of the models.
-        residuals: names of those by which images are compared, all of which must agree.
+        residuals: some of :data:`NAMES`, by which images are compared; all must agree.
         least: the area under the ROC curve that counts, from 0.5 to 1.
-        selection: which files of a directory are taken.
-        max_pixels: images with more pixels are failures.
-        jobs: the number of workers; all cores by default. It does not change the report.
-        progress: called with a phase, the images done and their number, in this thread.
+        settings: how images are read.
 
     Raises InputError for what is missing or unreadable as a whole; single images that cannot be
     read are failures of the report.
 
     """
-    engines.check(jobs)
+    engines.check(settings.jobs)
+    residuals = tuple(dict.fromkeys(residuals))
     if not judging.CHANCE <= least <= 1:
         raise InputError(f"the least area must lie between {judging.CHANCE} and 1")
     for name in residuals:
         if name not in NAMES:
             raise InputError(f"{name}: no such residual; there are {', '.join(NAMES)}")
-    opened = given.read(fingerprints)
-    models = folders.generated(images, selection)
-    real_listings = folders.real(images, real, selection)
-    listings = [*real_listings, *(folder.listing for folder in models)]
-
-    comparison = scoring.Comparison([one.fingerprint for one in opened], residuals)
-
-    def score(paths: Sequence[str], phase: str) -> scoring.Scored:
-        return comparison.score(paths, max_pixels, jobs, progress, phase)
-
-    true = score(sources.in_bytewise_order(real_listings), "real images")
-    made = {folder.name: score(folder.listing.paths, folder.name) for folder in models}
-    failures = [*true.failures, *(one for found in made.values() for one in found.failures)]
-    sources.require_readable(listings, failures)
+    found = found_fingerprints.find(fingerprints)
+    models, others = folders.generated(images, settings.selection)
+    places = folders.real(images, real)
+    bank = Bank(list(_by_residuals([one.fingerprint for one in found], residuals)))
+    true = reading.read(places, "real image", bank, settings)
+    made = {
+        folder.name: reading.read([folder.path], f"{folder.name} image", bank, settings)
+        for folder in models
+    }
+    shape = (-1, len(residuals), len(found))
     table = judging.Table(
-        [one.name for one in opened],
+        [one.fingerprint.name for one in found],
         residuals,
-        {name: found.scores for name, found in made.items()},
-        true.scores,
+        {name: _scores(one).reshape(shape) for name, one in made.items()},
+        _scores(true).reshape(shape),
     )
     cells = judging.cells(table)
     return LineageReport(
         version=__version__,
-        fingerprints=tuple(
-            Traced(one.name, one.path, one.fingerprint.made, one.fingerprint.residual)
-            for one in opened
-        ),
-        models=tuple(
-            Model(folder.name, _source(folder.listing), len(made[folder.name].scores))
-            for folder in models
-        ),
-        real=tuple(_source(listing) for listing in real_listings),
-        real_read=len(true.scores),
-        residuals=tuple(residuals),
+        fingerprints=tuple(map(_traced, found)),
+        models=tuple(Model(name, one.sources[0], len(one.seen)) for name, one in made.items()),
+        real=true.sources,
+        real_read=len(true.seen),
+        residuals=residuals,
         least=least,
         confidence=table.confidence,
         cells=tuple(cells),
         relations=tuple(judging.relations(table, cells, least)),
-        failures=sources.unlisted(listings) + tuple(failures),
-        warnings=tuple(_warnings(table.fingerprints, true, made)),
+        failures=tuple(failure for one in (true, *made.values()) for failure in one.failures),
+        warnings=(
+            *(f"{path}: no images in it, so it was passed over" for path in others),
+            *_warnings([one.fingerprint for one in found], true, made),
+        ),
     )
 
 
-def _source(listing: Listing) -> Source:
-    return Source(listing.root, len(listing.paths))
+def _by_residuals(
+    fingerprints: Sequence[Fingerprint], residuals: Sequence[str]
+) -> Iterator[Fingerprint]:
+    """Each fingerprint as if learned from each residual, those of one residual together."""
+    for residual in residuals:
+        for one in fingerprints:
+            if residual == OWN:
+                yield one
+            else:
+                yield dataclasses.replace(one, residual=residual, weights={})
+
+
+def _scores(read: Read) -> Scores:
+    """Of shape (images, fingerprints of the bank): the plain correlations, as grids are raw."""
+    return scoring.scores(np.stack([one.surfaces for one in read.seen]), search=False)
+
+
+def _traced(found: Found) -> Traced:
+    one = found.fingerprint
+    return Traced(one.name, found.path, one.made, one.residual)
 
 
 def _warnings(
-    names: Sequence[str], true: scoring.Scored, made: Mapping[str, scoring.Scored]
+    fingerprints: Sequence[Fingerprint], true: Read, made: Mapping[str, Read]
 ) -> Iterator[str]:
     """What is to be known about the inputs as a whole."""
+    names = [one.name for one in fingerprints]
     for name in names:
         if name not in made:
             yield f"{name}: a fingerprint without a folder of images"
     for name in made:
         if name not in names:
             yield f"{name}: images without a fingerprint"
-    for name, found in made.items():
-        if not set(found.formats) & set(true.formats):
+    side = max(one.side for one in fingerprints)
+    for name, one in made.items():
+        small = sum(min(seen.size) < side for seen in one.seen)
+        if small:
             yield (
-                f"{name}: its images are {_together(found.formats)} files and the real ones "
-                f"{_together(true.formats)}; what tells formats apart could pass for a fingerprint"
+                f"{name}: {small} of {len(one.seen)} images are smaller than a fingerprint "
+                f"({side} pixels), and less is seen in them"
+            )
+        formats, others = ({seen.format for seen in some.seen} for some in (one, true))
+        if not formats & others:
+            yield (
+                f"{name}: its images are {_together(formats)} files, and the real ones "
+                f"{_together(others)}; what tells formats apart could pass for a fingerprint"
             )
 
 
-def _together(formats: Sequence[str]) -> str:
-    return " and ".join(sorted(set(formats)))
+def _together(formats: set[str]) -> str:
+    return " and ".join(sorted(formats))

@@ -63,7 +63,9 @@ def _draw(axes: Axes, report: LineageReport, residual: str) -> None:
                 axes.text(column, row + down, text, size=size, color=ink, ha="center", va="center")
             if {(name, model), (model, name)} & related:
                 _outline(axes, column, row)
-    axes.set_xticks(range(len(models)), _plain(models), rotation=30, ha="right")
+    axes.set_xticks(
+        range(len(models)), _plain(models), rotation=30, ha="right", rotation_mode="anchor"
+    )
     axes.set_yticks(range(len(names)), _plain(names))
     axes.tick_params(length=0)
     for spine in axes.spines.values():

@@ -28,7 +28,7 @@ def short(name: str) -> str:
 
 def residual(name: str) -> str:
     """The title of a table by one residual."""
-    return "each fingerprint's own residual" if name == "own" else f"the residual {name}"
+    return "each fingerprint's own residual" if name == "own" else f"{name} residuals"
 
 
 def joined(words: Sequence[str], last: str = "and") -> str:
