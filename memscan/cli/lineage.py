@@ -37,7 +37,8 @@ from memscan.reports.lineage import FORMATS, SUFFIXES
     type=click.Choice(("laplacian", "wiener", "own")),
     multiple=True,
     help="What of an image is compared; with several, all must agree. own is the one that each "
-    "fingerprint was learned from. Repeatable  [default: laplacian and wiener]",
+    "fingerprint was learned from. Repeatable  [default: own; for published fingerprints, whose "
+    "own cannot be had, laplacian and wiener]",
 )
 @click.option(
     "--least",
@@ -100,7 +101,7 @@ def command(
             fingerprints,
             images,
             real=real,
-            residuals=residuals or tracing.REQUIRED,
+            residuals=residuals,
             least=least,
             settings=Settings(
                 Selection(recursive, exclude, follow_symlinks),

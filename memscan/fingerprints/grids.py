@@ -9,8 +9,8 @@ import numpy.typing as npt
 
 from memscan.fingerprints.residuals import Pixels
 
-PERIODS = (2, 4, 8)
-"""Pixels after which grids of generators repeat."""
+PERIODS = (2, 4, 8, 16)
+"""Pixels after which grids of networks repeat that double the resolution once to four times."""
 
 _REACH = 3  # frequencies on each side that a peak is compared with
 

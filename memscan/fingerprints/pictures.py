@@ -9,7 +9,7 @@ from PIL import Image
 from memscan.fingerprints import grids
 from memscan.fingerprints.residuals import Pixels
 
-LEAST_SIDE = 256
+LEAST_SIDE = 512
 """Pixels; smaller pictures are enlarged by repeating each pixel a whole number of times."""
 
 _DEVIATIONS = 3.0  # of a channel: what is further from its mean is black or white

@@ -26,8 +26,8 @@ OWN = "own"
 NAMES = (*RESIDUALS, OWN)
 """What residuals may be asked for."""
 
-REQUIRED = ("laplacian", "wiener")
-"""The residuals that must agree, unless others are asked for."""
+SUBSTITUTES = ("laplacian", "wiener")
+"""Those that must agree for published fingerprints, whose own residual cannot be had."""
 
 LEAST = 0.7
 """The area that two related models must surely reach; DESIGN.md says why."""
@@ -38,7 +38,7 @@ def trace(
     images: str,
     *,
     real: Sequence[str] = (),
-    residuals: Sequence[str] = REQUIRED,
+    residuals: Sequence[str] = (),
     least: float = LEAST,
     settings: Settings,
 ) -> LineageReport:
@@ -48,7 +48,8 @@ def trace(
         fingerprints: files, or directories of them.
         images: a directory with a folder for each model (see :mod:`memscan.lineage.folders`).
         real: where real images are; without any, beside those of the models.
-        residuals: some of :data:`NAMES`, by which images are compared; all must agree.
+        residuals: some of :data:`NAMES`, by which images are compared; all must agree. Without
+            any, those that are :func:`required`.
         least: the area under the ROC curve that counts, from 0.5 to 1.
         settings: how images are read.
 
@@ -57,7 +58,6 @@ def trace(
 
     """
     engines.check(settings.jobs)
-    residuals = tuple(dict.fromkeys(residuals))
     if not judging.CHANCE <= least <= 1:
         raise InputError(f"the least area must lie between {judging.CHANCE} and 1")
     for name in residuals:
@@ -66,7 +66,9 @@ def trace(
     found = found_fingerprints.find(fingerprints)
     models, others = folders.generated(images, settings.selection)
     places = folders.real(images, real)
-    bank = Bank(list(_by_residuals([one.fingerprint for one in found], residuals)))
+    patterns = [one.fingerprint for one in found]
+    residuals = tuple(dict.fromkeys(residuals)) or required(patterns)
+    bank = Bank(list(_by_residuals(patterns, residuals)))
     true = reading.read(places, "real image", bank, settings)
     made = {
         folder.name: reading.read([folder.path], f"{folder.name} image", bank, settings)
@@ -74,7 +76,7 @@ def trace(
     }
     shape = (-1, len(residuals), len(found))
     table = judging.Table(
-        [one.fingerprint.name for one in found],
+        [one.name for one in patterns],
         residuals,
         {name: _scores(one).reshape(shape) for name, one in made.items()},
         _scores(true).reshape(shape),
@@ -94,9 +96,14 @@ def trace(
         failures=tuple(failure for one in (true, *made.values()) for failure in one.failures),
         warnings=(
             *(f"{path}: no images in it, so it was passed over" for path in others),
-            *_warnings([one.fingerprint for one in found], true, made),
+            *_warnings(patterns, true, made),
         ),
     )
+
+
+def required(fingerprints: Sequence[Fingerprint]) -> tuple[str, ...]:
+    """The residuals by which these are compared, unless others are asked for."""
+    return SUBSTITUTES if all(one.made == "published" for one in fingerprints) else (OWN,)
 
 
 def _by_residuals(
