@@ -12,6 +12,7 @@ _OTHER_WORK = {
     "candidate pairs": ("Scoring candidates", "pair"),
     "heat maps": ("Drawing heat maps", "pair"),
     "scores": ("Scoring targets", "img"),
+    "residuals": ("Taking residuals", "img"),
     "training": ("Training", "batch"),
 }
 """Phases that hash no images: what is done in them, and what is counted."""

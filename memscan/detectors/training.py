@@ -38,7 +38,8 @@ class Plan:
 
     Training stops after ``epochs``, or when the validation loss has not fallen for ``patience``
     epochs, or when ``minutes`` have passed (whatever was trained is then used). The learning rate
-    follows ``shape``: "constant", or "cosine" after a warm-up over ``warmup`` of all steps.
+    follows ``shape``: "constant", or "cosine" after a warm-up over ``warmup`` of all steps. With
+    ``keeps_last`` the weights are those of the last epoch, whatever its validation loss.
     """
 
     epochs: int
@@ -48,6 +49,7 @@ class Plan:
     shape: str = "constant"
     warmup: float = 0.0
     seed: int = 42
+    keeps_last: bool = False
 
     def rate(self, done: float) -> float:
         """The share of the learning rate when a share ``done`` of all steps is done."""
@@ -179,8 +181,9 @@ def fit(
 ) -> Run:
     """Train ``network`` in place; it ends with the weights of the least validation loss.
 
-    ``batches`` gives ``plan.steps`` batches from random numbers of its own for each epoch;
-    ``validate`` is called with the network in evaluation mode and gives ``loss`` and other figures.
+    With ``plan.keeps_last`` it ends with those of the last epoch. ``batches`` gives ``plan.steps``
+    batches from random numbers of its own for each epoch; ``validate`` is called with the network
+    in evaluation mode and gives ``loss`` and other figures.
     ``progress`` counts steps of all epochs, ``on_epoch`` is told the run so far.
     """
     epochs: list[Epoch] = []
@@ -226,7 +229,8 @@ def fit(
                 "the training diverged: a loss is no number any more; a lower learning rate helps"
             )
         epochs.append(Epoch(number, mean, figures, seconds))
-        if number == 0 or figures["loss"] < epochs[best].validation["loss"]:
+        better = number == 0 or figures["loss"] < epochs[best].validation["loss"]
+        if better or plan.keeps_last:
             best, best_state = number, _copy(network)
         run = Run(tuple(epochs), best, resumed)
         if checkpoints is not None:
