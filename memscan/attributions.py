@@ -22,6 +22,11 @@ RULES = {
 """The ways to set a threshold."""
 
 
+CLOSE = 0.5
+"""A second generator whose margin is less than this part of the first one's is no rival: patterns
+of one grid resemble each other a little at some phase."""
+
+
 class Weakness(enum.Enum):
     """Why an image bears less evidence than its score seems to say."""
 
@@ -50,12 +55,16 @@ class Generator:
 
 @dataclass(frozen=True)
 class Calibrated:
-    """The real images that thresholds come from, and the rate at which these accuse any."""
+    """The real images that thresholds come from, and the rate at which these accuse any.
+
+    ``margin`` is the one above which an image is accused, None where each fingerprint has its own.
+    """
 
     paths: tuple[str, ...]
     images: int
     rate: float
     needed: int
+    margin: float | None = None
     failures: tuple[Failure, ...] = ()
 
 
@@ -89,15 +98,17 @@ class Attribution:
 
     @property
     def is_ambiguous(self) -> bool:
-        """Whether more than one generator's threshold is exceeded."""
-        return len(self.named) > 1
+        """Whether another generator's margin is at least :data:`CLOSE` of the greatest."""
+        first, *others = sorted(self.margins, reverse=True)
+        return len(self.named) > 1 and others[0] >= CLOSE * first
 
 
 @dataclass(frozen=True)
 class AttributionReport:
     """Some images and the generators that may have made them. The same inputs make an equal one.
 
-    ``attributions`` has each target that was read, in bytewise order. ``calibrated`` is None where
+    ``attributions`` has each target that was read, in bytewise order; ``remote_places`` are the
+    URLs on stores that may be asked for them again. ``calibrated`` is None where
     nearest mean decided, by the class means in training.
     """
 
@@ -110,6 +121,7 @@ class AttributionReport:
     failures: tuple[Failure, ...] = ()
     warnings: tuple[str, ...] = ()
     max_pixels: int | None = None
+    remote_places: frozenset[str] = frozenset()
 
     @property
     def most_suspect(self) -> list[Attribution]:

@@ -92,9 +92,15 @@ def attribute(
     real = reading.read(calibrate, "real image", bank, settings) if calibrate else None
     rule, calibrated = Rule(fingerprints, None), None
     if real is not None:
-        rule = Rule(fingerprints, _calibration(real, rate, search))
+        calibration = _calibration(real, rate, search)
+        rule = Rule(fingerprints, calibration)
         calibrated = Calibrated(
-            tuple(calibrate), len(real.seen), rate, thresholds.needed(rate), real.failures
+            paths=tuple(calibrate),
+            images=len(real.seen),
+            rate=rate,
+            needed=thresholds.needed(rate),
+            margin=calibration.margin,
+            failures=real.failures,
         )
     read = reading.read(targets, "target", bank, settings)
     return AttributionReport(
@@ -109,6 +115,7 @@ def attribute(
         failures=read.failures,
         warnings=tuple(_warnings(fingerprints, real, read)),
         max_pixels=settings.max_pixels,
+        remote_places=read.remote_places,
     )
 
 

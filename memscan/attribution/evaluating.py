@@ -157,7 +157,7 @@ def _pool(
         return Pool([seen for one in sets for seen in one.unaltered[0].seen], None)
     real = reading.read(calibrate, "real image", bank, settings)
     count, needed = len(real.seen), thresholds.needed(rate)
-    return Pool(real.seen, Calibrated(tuple(calibrate), count, rate, needed, real.failures))
+    return Pool(real.seen, Calibrated(tuple(calibrate), count, rate, needed, None, real.failures))
 
 
 def _performance(

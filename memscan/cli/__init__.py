@@ -6,6 +6,7 @@ import click
 
 from memscan import __version__
 from memscan.cli import (
+    attribute,
     blank,
     cache,
     calibrate,
@@ -35,9 +36,10 @@ def memscan(context: click.Context) -> None:
 memscan.add_command(detect.command)
 memscan.add_command(duplicates.command)
 memscan.add_command(similarity.command)
-memscan.add_command(index.command)
+memscan.add_command(attribute.command)
 memscan.add_command(lineage.command)
 memscan.add_command(blank.command)
+memscan.add_command(index.command)
 memscan.add_command(evaluate.command)
 memscan.add_command(latents.command)
 memscan.add_command(train.command)

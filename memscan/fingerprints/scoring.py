@@ -119,4 +119,5 @@ def midpoints(fingerprints: Sequence[Fingerprint]) -> Scores:
 def half_gaps(fingerprints: Sequence[Fingerprint]) -> Scores:
     """Half the distance of the class means, by which nearest mean's margins are scaled; above 0."""
     gaps = np.array([abs(one.mean_fake - one.mean_real) / 2 for one in fingerprints])
-    return np.maximum(gaps, np.finfo(np.float32).tiny)
+    floored: Scores = np.maximum(gaps, np.finfo(np.float32).tiny)
+    return floored

@@ -1,0 +1,72 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from memscan.fingerprints import thresholds
+
+
+@pytest.mark.parametrize(
+    ("rate", "images"), [(0.5, 3), (0.1, 9), (0.05, 19), (0.03, 33), (0.01, 99), (0.001, 999)]
+)
+def test_how_many_real_images_a_rate_needs(rate: float, images: int) -> None:
+    assert thresholds.needed(rate) == images
+    scores = np.random.default_rng(0).normal(size=(images, 2))
+    assert (
+        thresholds.calibrate(scores, rate).margin == thresholds.calibrate(scores, rate).margins[-1]
+        or rate == 0.5
+    )
+    with pytest.raises(ValueError, match="too few"):
+        thresholds.calibrate(scores[1:], rate)
+
+
+def test_each_real_image_is_standardised_by_the_others() -> None:
+    scores = np.random.default_rng(1).normal(size=(12, 3))
+    expected = []
+    for row in range(12):
+        others = np.delete(scores, row, axis=0)
+        expected.append(((scores[row] - others.mean(axis=0)) / others.std(axis=0, ddof=1)).max())
+    assert thresholds.calibrate(scores, 0.1).margins == pytest.approx(sorted(expected))
+
+
+@pytest.mark.parametrize("generators", [1, 3, 8])
+@pytest.mark.parametrize("kind", ["normal", "heavy"])
+def test_the_rate_is_that_of_the_whole_decision(generators: int, kind: str) -> None:
+    """However many fingerprints, at most this share of real images is accused by any of them."""
+    random = np.random.default_rng(generators)
+    scales = random.uniform(0.1, 9, generators)
+    accused = []
+    for _ in range(300):
+        shape = (60, generators)
+        drawn = random.normal(size=shape) if kind == "normal" else random.standard_t(3, size=shape)
+        found = thresholds.calibrate(scales * drawn[:39], 0.1)
+        accused.append((found.standardise(scales * drawn[39:]).max(axis=1) > found.margin).mean())
+    assert 0.07 < np.mean(accused) < 0.105
+
+
+def test_thresholds_are_margins_in_scores() -> None:
+    scores = np.random.default_rng(2).normal(size=(50, 4)) * [1, 2, 3, 4] + [0, 5, 0, -5]
+    found = thresholds.calibrate(scores, 0.1)
+    above = scores > found.thresholds
+    assert np.array_equal(above, found.standardise(scores) > found.margin)
+
+
+@given(st.integers(3, 60), st.integers(1, 4), st.integers(0, 99), st.sampled_from([0.3, 0.1, 0.05]))
+def test_an_accused_image_has_a_p_value_up_to_the_rate(
+    count: int, generators: int, seed: int, rate: float
+) -> None:
+    random = np.random.default_rng(seed)
+    scores = random.normal(size=(max(count, thresholds.needed(rate)), generators))
+    found = thresholds.calibrate(scores, rate)
+    greatest = found.standardise(random.normal(size=(50, generators))).max(axis=1)
+    p_values = found.p_values(greatest)
+    counted = [(1 + (found.margins >= one).sum()) / (len(scores) + 1) for one in greatest]
+    assert p_values == pytest.approx(counted)
+    assert np.array_equal(greatest > found.margin, p_values <= rate + 1e-12)
+
+
+def test_real_images_that_are_one_and_the_same_calibrate_nothing() -> None:
+    with pytest.raises(ValueError, match="do not differ"):
+        thresholds.calibrate(np.ones((30, 1)), 0.05)
