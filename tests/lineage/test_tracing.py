@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 from PIL import Image
 
@@ -61,17 +62,19 @@ def test_each_cell_is_the_area_of_plain_correlations(family: Path) -> None:
     one = fingerprint.read("fingerprints/tuned.dif.npz")
     assert one.mean_fake < one.mean_real  # so that scores must be turned
 
-    def scores(folder: str, residual: str) -> list[float]:
+    wanted = correlation.standardised(one.pattern)
+
+    def scores(folder: str, residual: str) -> npt.NDArray[np.float64]:
         found = []
         for path in sorted(Path(folder).iterdir()):
-            pixels = np.asarray(Image.open(path), np.float32) / 255
+            pixels = np.asarray(Image.open(path), np.float32) / np.float32(255)
             left = correlation.standardised(RESIDUALS[residual](pixels))
-            found.append(-float((left * correlation.standardised(one.pattern)).mean()))
-        return found
+            found.append(-(left * wanted).mean(dtype=np.float64))
+        return np.array(found)
 
     for residual in ("laplacian", "wiener"):
-        wanted = area(*(np.array(scores(f, residual)) for f in ("images/base", "real")))
-        assert report.cell("tuned", "base").areas[residual] == wanted
+        expected = area(scores("images/base", residual), scores("real", residual))
+        assert report.cell("tuned", "base").areas[residual] == expected
 
 
 def test_rows_and_columns_may_lack_their_counterpart(family: Path) -> None:

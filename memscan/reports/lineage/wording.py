@@ -74,8 +74,9 @@ def rule(report: LineageReport) -> Iterator[str]:
         f"Two models are called related if, both ways and by {by}, the area is at least "
         f"{report.least:g} for sure."
     )
-    yield (
-        f"Sure is the lower end of an interval of {report.confidence:.2%}, since {compared} "
-        f"{'areas' if compared != 1 else 'area'} of other models' images were looked at."
-    )
+    if compared:
+        yield (
+            f"Sure is the lower end of an interval of {report.confidence:.2%}, since {compared} "
+            f"{'areas' if compared != 1 else 'area'} of other models' images were looked at."
+        )
     yield "That is evidence of a common origin: no proof of one, and no verdict on any image."
