@@ -10,6 +10,7 @@ from memscan import __version__
 
 _COMMANDS = (
     "attribute",
+    "blank",
     "cache",
     "calibrate",
     "compare",
@@ -19,6 +20,7 @@ _COMMANDS = (
     "evaluate",
     "index",
     "latents",
+    "lineage",
     "plot",
     "similarity",
     "train",

@@ -1,4 +1,4 @@
-"""Audits and trainings as figures for a paper. The only importer of matplotlib.
+"""Audits, trainings and lineages as figures for a paper. The only importer of matplotlib.
 
 The same audit gives the same bytes with the same matplotlib: no dates, and no settings of the
 user's own.
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from memscan.detectors.training import Epoch
+    from memscan.kinship import LineageReport
 
 SUFFIXES = {".png": "png", ".pdf": "pdf", ".svg": "svg"}
 """The format of a figure by the end of its name, in lower case."""
@@ -92,6 +93,13 @@ def draw(audit: Audit, format: str) -> bytes:
 def draw_learning_curves(epochs: Sequence[Epoch], format: str) -> bytes:
     """The figure as a file: the loss after each epoch, and what else validation measured."""
     return _file(lambda figure: _fill_curves(figure, epochs), _CURVES_INCHES, format)
+
+
+def draw_lineage(report: LineageReport, format: str) -> bytes:
+    """The heat map as a file: a panel for each residual (see memscan.reports.lineage.heat_map)."""
+    from memscan.reports.lineage import heat_map
+
+    return _file(lambda figure: heat_map.fill(figure, report), heat_map.inches(report), format)
 
 
 def _file(fill: Callable[[Figure], None], inches: tuple[float, float], format: str) -> bytes:
