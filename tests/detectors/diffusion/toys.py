@@ -28,8 +28,9 @@ NARROW, BROAD = 0.05, 0.5
 class Mixture:
     """The denoiser of a mixture: ``remembered`` images (n, SIDE, SIDE) from -1 to 1, and kinds.
 
-    A prompt of the words ``memory 3`` draws remembered image 3, ``kind 2`` a kind; all other words
-    turn the weights of the mixture a little in ways of their own.
+    The prompt ``memory3`` draws remembered image 3, ``kind2`` the images of a kind. Any other word
+    turns the mixture away from all memories, as the prompts of a large model do, and changes the
+    weights of the kinds a little. Without a prompt all components have their share.
     """
 
     def __init__(
@@ -38,7 +39,8 @@ class Mixture:
         kinds: torch.Tensor,
         *,
         share: float = 0.1,
-        pull: float = 12.0,
+        pull: float = 8.0,
+        gate: float = 150.0,
         training_steps: int = 1000,
     ) -> None:
         self.device = torch.device("cpu")
@@ -55,8 +57,10 @@ class Mixture:
         self._log_shares = torch.tensor(shares).log()
         names = [f"memory{n}" for n in range(len(remembered))]
         names += [f"kind{n}" for n in range(len(kinds))]
-        self._keys = torch.stack([_direction(name) for name in names])
+        keys = torch.tanh(torch.stack([_vector(name) for name in names]))
+        self._keys = keys / keys.norm(dim=1, keepdim=True)
         self._pull = pull
+        self._gates = torch.tensor([gate] * len(remembered) + [0.0] * len(kinds))
 
     @property
     def fingerprint(self) -> str:
@@ -70,15 +74,18 @@ class Mixture:
         """Rows: the start token, then a direction for each word, then zeros."""
         rows = []
         for prompt in prompts:
-            words = [_direction(word) for word in _words(prompt)]
+            words = [_vector(word) for word in _words(prompt)]
             blank = [torch.zeros(WIDTH)] * (TOKENS - 1 - len(words))
             rows.append(torch.stack([torch.ones(WIDTH), *words, *blank]))
         return torch.stack(rows)
 
     def log_weights(self, embeddings: torch.Tensor) -> torch.Tensor:
         """Of the components, for each embedding: (n, components)."""
-        meaning = embeddings[:, 1:].sum(1)
-        return torch.log_softmax(self._log_shares + self._pull * meaning @ self._keys.T, 1)
+        meaning = torch.tanh(embeddings[:, 1:]).sum(1)
+        along = meaning @ self._keys.T
+        beside = meaning.square().sum(1, keepdim=True) - along.square()
+        logits = self._log_shares + self._pull * along - self._gates * beside / WIDTH
+        return torch.log_softmax(logits, 1)
 
     def predict(
         self, latents: torch.Tensor, step: int, embeddings: torch.Tensor
@@ -147,8 +154,8 @@ def _words(prompt: str) -> list[str]:
     return prompt.split()[: TOKENS - 1]
 
 
-def _direction(word: str) -> torch.Tensor:
-    """A vector of length 1 that depends on the word alone."""
+def _vector(word: str) -> torch.Tensor:
+    """What a word is to the model: of the words that it knows weak, of others saturated numbers."""
     seed = int.from_bytes(hashlib.sha256(word.encode()).digest()[:4], "big")
-    drawn = torch.randn(WIDTH, generator=torch.Generator().manual_seed(seed))
-    return drawn / drawn.norm()
+    signs = torch.randn(WIDTH, generator=torch.Generator().manual_seed(seed)).sign()
+    return signs * (0.5 if word.startswith(("memory", "kind")) else 1.5)
