@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import Iterator
 
 from memscan.evidence.rates import rate
@@ -95,15 +94,7 @@ def memorised_share(report: ProbeReport, method: str) -> str:
 
 def remarks(report: ProbeReport) -> Iterator[str]:
     """What the headline must not be read without, a sentence each."""
-    fewest = min(map(len, report.reference_scores.values()), default=0)
-    needed = math.ceil(1 / RATE) - 1
-    if fewest < needed:
-        yield (
-            f"With {number(fewest)} reference images the least p-value is "
-            f"{p_value(1 / (fewest + 1))}: nothing can be called memorised at {RATE:.0%} false "
-            f"positives with fewer than {needed}."
-        )
-    elif report.probes:
+    if report.probes and any(limit is not None for limit in report.thresholds.values()):
         expected = round(RATE * len(report.probes))
         here = f", about {number(expected)} of as many as these" if expected else ""
         yield (
