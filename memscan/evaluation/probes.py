@@ -60,15 +60,16 @@ def contest(
     )
 
 
-def labelled(report: ProbeReport, path: str, seed: int = 0) -> ProbeReport:
-    """The report with a contest of its methods on the targets that a list has labels for.
+def labelled(
+    report: ProbeReport, labels: Mapping[str, bool], path: str, seed: int = 0
+) -> ProbeReport:
+    """The report with a contest of its methods on the targets that have labels.
 
-    The list is a CSV file with the columns path, relative to its directory, and memorised: 1 or
-    true, 0 or false. How many of its images are no targets that were measured is a warning.
-    Raises InputError for another file, or where labels of both kinds are not left.
+    ``labels`` are those of the list ``path`` (:func:`read_labels`). How many of its images are no
+    targets that were measured is a warning. Raises InputError where labels of both kinds are not
+    left.
     """
-    labels = read_labels(path)
-    known = [(probe, labels.pop(os.path.realpath(probe.path), None)) for probe in report.probes]
+    known = [(probe, labels.get(os.path.realpath(probe.path))) for probe in report.probes]
     chosen = [(probe, label) for probe, label in known if label is not None]
     truths = [label for _, label in chosen]
     if all(truths) or not any(truths):
@@ -80,14 +81,19 @@ def labelled(report: ProbeReport, path: str, seed: int = 0) -> ProbeReport:
         method: [probe.methods[method].score for probe, _ in chosen] for method in report.methods
     }
     warnings = report.warnings
-    if labels:
-        warnings += (f"{path}: {len(labels)} of its images are not among the targets measured",)
+    missing = labels.keys() - {os.path.realpath(probe.path) for probe, _ in chosen}
+    if missing:
+        warnings += (f"{path}: {len(missing)} of its images are not among the targets measured",)
     found = contest(scores, truths, method=report.methods[0], seed=seed)
     return dataclasses.replace(report, contest=found, warnings=warnings)
 
 
 def read_labels(path: str) -> dict[str, bool]:
-    """Whether images are remembered, by their real paths. Raises InputError."""
+    """Whether images are remembered, by their real paths.
+
+    The list is a CSV file with the columns path, relative to its directory, and memorised: 1 or
+    true, 0 or false. Raises InputError for any other file.
+    """
     folder = os.path.dirname(path)
     labels: dict[str, bool] = {}
     for line, row in csv_lists.rows(path, ("path", "memorised")):

@@ -143,9 +143,7 @@ def _perturbed(
     """Inverted latents, denoised with prompts."""
     if options.optimise:
         step = grid.steps[options.depth]
-        embeddings = quieten(
-            denoiser, inverted, step, embeddings, options.iterations, options.rate
-        )
+        embeddings = quieten(denoiser, inverted, step, embeddings, options.iterations, options.rate)
     return ddim.denoise(denoiser, inverted, grid, options.depth, embeddings, options.guidance)
 
 

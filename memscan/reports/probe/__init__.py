@@ -6,8 +6,10 @@ Each format is a module with one function ``render(report, shown, verbose) -> st
 from __future__ import annotations
 
 import importlib
+from typing import TYPE_CHECKING
 
-from memscan.probes import ProbeReport
+if TYPE_CHECKING:
+    from memscan.probes import ProbeReport
 
 FORMATS = ("text", "json", "csv")
 

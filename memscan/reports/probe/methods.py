@@ -30,10 +30,11 @@ def lines(contest: Contest) -> Iterator[str]:
 
 def about(contest: Contest) -> str:
     """What was compared, in one sentence."""
+    few = f" Of so few others, {RATE:.0%} is none." if contest.others * RATE < 1 else ""
     return (
         f"In percent with 95 % intervals, from {number(contest.remembered)} memorised and "
         f"{number(contest.others)} other images and {number(contest.resamples)} bootstrap samples "
-        "of them; where an interval has no width, too few images were hard, which is no certainty."
+        f"of them.{few} An interval without width is no certainty: too few of the images are hard."
     )
 
 

@@ -87,9 +87,7 @@ class Mixture:
         logits = self._log_shares + self._pull * along - self._gates * beside / WIDTH
         return torch.log_softmax(logits, 1)
 
-    def predict(
-        self, latents: torch.Tensor, step: int, embeddings: torch.Tensor
-    ) -> torch.Tensor:
+    def predict(self, latents: torch.Tensor, step: int, embeddings: torch.Tensor) -> torch.Tensor:
         """The noise that is expected, given the latent: exact."""
         assert latents.dtype == embeddings.dtype == torch.float32
         assert len(latents) == len(embeddings)
