@@ -12,11 +12,8 @@ import io
 from typing import Sequence
 
 import numpy as np
-import pytest
-
-torch = pytest.importorskip("torch", reason="torch is not installed")
-
-from PIL import Image  # noqa: E402
+import torch
+from PIL import Image
 
 SIDE = 8
 TOKENS = 5  # a start token and four words
