@@ -255,9 +255,8 @@ def _refuse_options(context: click.Context) -> None:
     for parameter in context.command.params:
         source = context.get_parameter_source(parameter.name or "")
         if source is ParameterSource.COMMANDLINE:
-            raise click.UsageError(
-                f"{parameter.opts[0]} is an option of the probe, not of {context.invoked_subcommand}"
-            )
+            other = context.invoked_subcommand
+            raise click.UsageError(f"{parameter.opts[0]} is an option of the probe, not of {other}")
 
 
 def _refuse_overwriting(written: tuple[str, ...], read: tuple[str | None, ...]) -> None:
