@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING
 
 import click
 from click.core import ParameterSource
@@ -13,9 +12,6 @@ from memscan.cli.gate import exit_code
 from memscan.cli.process import ExitCode, warn, write_stdout
 from memscan.cli.progress import progress_bars
 from memscan.reports.probe import FORMATS, SUFFIXES, render
-
-if TYPE_CHECKING:
-    from memscan.probes import ProbeOptions, ProbeReport
 
 _METHODS = ("iip", "tcnp", "loss")  # as in memscan.probes, which needs numpy
 

@@ -18,6 +18,7 @@ import pytest
 from memscan.evaluation.probes import contest
 from memscan.probes import Contest, Lead, Probe, ProbeReport, Quality
 from memscan.report import Source
+from memscan.reports import thumbnails
 from memscan.reports.probe import methods, page_data, render, score_charts, wording
 from memscan.scorecard import Estimate
 from tests.reports.pages import BREAKOUTS, block
@@ -243,7 +244,7 @@ class TestPage:
     def test_a_tiny_image_keeps_its_pixels(self) -> None:
         pixels = np.zeros((8, 8, 3), np.uint8)
         pixels[2, 3] = 255
-        drawn = page_data.of_pixels(pixels)
+        drawn = thumbnails.of_pixels(pixels)
         assert (drawn.width, drawn.height) == (120, 120)
 
     @pytest.mark.parametrize("name", [*BREAKOUTS, "</style><script>window.pwned=1</script>"])
