@@ -22,6 +22,7 @@ _COMMANDS = (
     "latents",
     "lineage",
     "plot",
+    "probe",
     "similarity",
     "train",
 )
