@@ -16,6 +16,7 @@ from memscan.cli import (
     index,
     latents,
     plot,
+    sample,
     similarity,
     train,
 )
@@ -37,6 +38,7 @@ memscan.add_command(index.command)
 memscan.add_command(evaluate.command)
 memscan.add_command(latents.command)
 memscan.add_command(train.command)
+memscan.add_command(sample.command)
 memscan.add_command(calibrate.command)
 memscan.add_command(plot.command)
 memscan.add_command(cache.command)

@@ -25,7 +25,7 @@ from memscan.detectors import (
     training,
 )
 from memscan.detectors.cards import Input
-from memscan.detectors.diffusion import layout, prompts, schedules, unets, vocabularies
+from memscan.detectors.diffusion import clip, layout, schedules, unets, vocabularies
 from memscan.detectors.diffusion.captions import Captioned
 from memscan.detectors.diffusion.conditional import Averaged, Conditional
 from memscan.detectors.diffusion.draws import Draw, Examples
@@ -97,7 +97,7 @@ def train(
 
     config = _unet_config(recipe, latents.shape[1:])
     torch.manual_seed(recipe.seed)
-    network = Conditional(unets.build(config), prompts.build_encoder(text_config))
+    network = Conditional(unets.build(config), clip.build_encoder(text_config))
     averaged = Averaged(network, recipe.average).to(where)
     optimiser = torch.optim.AdamW(network.parameters(), lr=recipe.learning_rate, weight_decay=1e-4)
     optimiser.register_step_post_hook(lambda *_: averaged.follow())
@@ -198,7 +198,7 @@ def _unet_config(recipe: Recipe, shape: Sequence[int]) -> dict[str, Any]:
 def _text_config(recipe: Recipe, vocabulary: int) -> dict[str, Any]:
     config = recipe.text(vocabulary)
     try:
-        prompts.parse_config(config)
+        clip.parse_config(config)
     except ValueError as error:
         raise InputError(f"the recipe has no meaning: {error}") from error
     begin, end = vocabulary - 2, vocabulary - 1
@@ -209,9 +209,9 @@ def _tokens(
     vocabulary: Vocabulary, captions: Sequence[str], length: int
 ) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any], int]:
     """The tokens of captions, int64 (n, length), those of none, and how many were too long."""
-    tokenizer = prompts.build_tokenizer(vocabulary.numbers, vocabulary.merges)
+    tokenizer = clip.build_tokenizer(vocabulary.numbers, vocabulary.merges)
     cut = sum(len(tokenizer(one).input_ids) > length for one in captions)
-    words = prompts.Prompts(tokenizer, None, length)
+    words = clip.Prompts(tokenizer, None, length)
     return words.tokens(captions).numpy(), words.tokens([""]).numpy(), cut
 
 

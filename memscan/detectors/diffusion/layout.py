@@ -7,7 +7,7 @@ import os
 from typing import Any, Mapping
 
 from memscan.detectors import autoencoder, weights
-from memscan.detectors.diffusion import parts, pipelines, prompts, schedules, unets
+from memscan.detectors.diffusion import clip, parts, pipelines, schedules, unets
 from memscan.detectors.diffusion.vocabularies import Vocabulary
 from memscan.errors import InputError, OutputError
 
@@ -96,19 +96,19 @@ def _write_text(folder: str, text: Any) -> int:
     config = {name: getattr(text.config, name) for name in fields}
     kind = {"architectures": ["CLIPTextModel"], "model_type": "clip_text_model"}
     _write_object(os.path.join(folder, parts.CONFIG), {**kind, **config})
-    path = os.path.join(folder, f"{prompts.STEM}.safetensors")
-    _write_weights(path, prompts.published(text.state_dict()))
+    path = os.path.join(folder, f"{clip.STEM}.safetensors")
+    _write_weights(path, clip.published(text.state_dict()))
     return int(text.config.max_position_embeddings)
 
 
 def _write_tokenizer(folder: str, vocabulary: Vocabulary, length: int) -> None:
-    _write_object(os.path.join(folder, prompts.VOCABULARY), vocabulary.numbers)
+    _write_object(os.path.join(folder, clip.VOCABULARY), vocabulary.numbers)
     merges = ["#version: 0.2", *(f"{first} {second}" for first, second in vocabulary.merges)]
     content = "\n".join(merges) + "\n"
-    weights.write_whole(os.path.join(folder, prompts.MERGES), content.encode("utf-8"))
+    weights.write_whole(os.path.join(folder, clip.MERGES), content.encode("utf-8"))
     settings = {"tokenizer_class": "CLIPTokenizer", "model_max_length": length}
-    _write_object(os.path.join(folder, prompts.SETTINGS), {**settings, **prompts.SPECIAL_TOKENS})
-    _write_object(os.path.join(folder, prompts.SPECIAL), prompts.SPECIAL_TOKENS)
+    _write_object(os.path.join(folder, clip.SETTINGS), {**settings, **clip.SPECIAL_TOKENS})
+    _write_object(os.path.join(folder, clip.SPECIAL), clip.SPECIAL_TOKENS)
 
 
 def _write_object(path: str, document: Mapping[str, Any]) -> None:

@@ -19,8 +19,8 @@ from PIL import Image
 from memscan import hashing
 from memscan.detectors import autoencoder, devices, inputs
 from memscan.detectors.cards import Input
-from memscan.detectors.diffusion import parts, prompts, schedules, unets
-from memscan.detectors.diffusion.prompts import Prompts
+from memscan.detectors.diffusion import clip, parts, schedules, unets
+from memscan.detectors.diffusion.clip import Prompts
 from memscan.detectors.diffusion.schedules import Schedule
 from memscan.detectors.extras import require
 from memscan.errors import InputError
@@ -117,7 +117,7 @@ def load(folder: str, device: str = "auto") -> LatentDiffusion:
     schedule = schedules.read(os.path.join(folder, "scheduler"))
     unet, unet_sha = unets.load(os.path.join(folder, "unet"))
     vae, scale, vae_sha = autoencoder.load_whole(os.path.join(folder, "vae"))
-    words, text_sha = prompts.load(
+    words, text_sha = clip.load(
         *(os.path.join(folder, n) for n in ("tokenizer", "text_encoder"))
     )
     if vae.config.latent_channels != unet.config.in_channels:

@@ -10,7 +10,7 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import Mapping, Sequence
 
-from memscan.detectors.diffusion import prompts
+from memscan.detectors.diffusion import clip
 
 END_OF_WORD = "</w>"
 
@@ -27,7 +27,7 @@ def learn(captions: Sequence[str], most: int) -> Vocabulary:
     """The vocabulary of captions, of at most ``most`` tokens, and at least 514."""
     alphabet = [_letter(byte) for byte in range(256)]
     plain = _vocabulary([*alphabet, *(letter + END_OF_WORD for letter in alphabet)], ())
-    tokenizer = prompts.build_tokenizer(plain.numbers, ())
+    tokenizer = clip.build_tokenizer(plain.numbers, ())
     words: Counter[str] = Counter()
     for caption in captions:
         text = tokenizer.backend_tokenizer.normalizer.normalize_str(caption)
@@ -68,7 +68,7 @@ def _merged(pieces: list[str], pair: tuple[str, str]) -> list[str]:
 
 
 def _vocabulary(tokens: Sequence[str], merges: tuple[tuple[str, str], ...]) -> Vocabulary:
-    every = [*tokens, prompts.BEGIN, prompts.END]
+    every = [*tokens, clip.BEGIN, clip.END]
     return Vocabulary({token: number for number, token in enumerate(every)}, merges)
 
 
