@@ -6,12 +6,14 @@ a copy verdict: no training image is looked at.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
-from typing import Any, Mapping
+from typing import Any, Mapping, Tuple
 
 import numpy as np
 import numpy.typing as npt
 
+from memscan.errors import InputError
 from memscan.records import Failure
 
 METHODS = ("iip", "tcnp", "loss")
@@ -22,6 +24,84 @@ RATE = 0.01
 """The share of images not remembered that the verdict is allowed to accuse."""
 
 Pixels = npt.NDArray[np.uint8]
+
+Tokens = Tuple[Tuple[str, float], ...]
+"""The parts of a caption in their order, and how much a magnitude depends on each (0 or more)."""
+
+MOST_PICTURE = 256
+"""The longest side of a picture, in pixels."""
+
+
+@dataclass(frozen=True)
+class ProbeOptions:
+    """What the figures of a probe depend on, besides the model and the images.
+
+    ``steps`` is the number of levels K of the grid of DDIM; ``depth`` is t_I, the level to which
+    an image is inverted; ``guidance`` the scale of classifier-free guidance. ``prompts`` is the
+    number m of perturbation prompts that are drawn by ``seed``, unless ``own_prompts`` are given.
+    Their embeddings are optimised for at most ``iterations`` steps of AdamW with the learning rate
+    ``rate``; ``optimise`` False leaves them as they are. ``weights`` are lambda_d and lambda_e.
+
+    ``generations`` counts the noises that ``tcnp`` starts from for a known prompt; ``loss_levels``
+    and ``noises`` are where ``loss`` looks, and how often.
+    """
+
+    steps: int = 50
+    depth: int = 20
+    guidance: float = 7.5
+    prompts: int = 4
+    own_prompts: tuple[str, ...] = ()
+    optimise: bool = True
+    iterations: int = 10
+    rate: float = 0.05
+    weights: tuple[float, float] = (1.0, 1.0)
+    generations: int = 4
+    loss_levels: tuple[int, ...] = (2, 5, 10)
+    noises: int = 8
+    seed: int = 42
+
+    def check(self) -> None:
+        """Raise InputError for what cannot be done."""
+        counts = {
+            "steps": self.steps,
+            "depth": self.depth,
+            "prompts": self.prompts,
+            "iterations": self.iterations,
+            "generations": self.generations,
+            "noises": self.noises,
+        }
+        for name, count in counts.items():
+            if count < 1:
+                raise InputError(f"{name} must be at least 1, not {count}")
+        if self.depth > self.steps:
+            raise InputError(
+                f"images cannot be inverted to step {self.depth}: there are {self.steps} steps"
+            )
+        if not self.loss_levels or not all(0 < one <= self.steps for one in self.loss_levels):
+            raise InputError(f"the steps of the denoising loss must be from 1 to {self.steps}")
+        if not all(prompt.strip() for prompt in self.own_prompts):
+            raise InputError("an empty prompt perturbs nothing")
+        numbers = (self.guidance, self.rate, *self.weights)
+        if not all(math.isfinite(number) and number >= 0 for number in numbers):
+            raise InputError("guidance, rate and weights must be finite numbers, 0 or more")
+
+    def described(self, prompts: tuple[str, ...]) -> dict[str, str | float | bool]:
+        """The options and the prompts that they chose, each as a number or in a line of text."""
+        return {
+            "steps": self.steps,
+            "depth": self.depth,
+            "guidance": self.guidance,
+            "prompts": " | ".join(prompts),
+            "optimise": self.optimise,
+            "iterations": self.iterations,
+            "rate": self.rate,
+            "weight_distance": self.weights[0],
+            "weight_magnitude": self.weights[1],
+            "generations": self.generations,
+            "loss_levels": ", ".join(map(str, self.loss_levels)),
+            "noises": self.noises,
+            "seed": self.seed,
+        }
 
 
 @dataclass(frozen=True)
@@ -44,8 +124,9 @@ class Measured:
 class Pictures:
     """What the model was given and gave, each uint8 of shape (height, width, 3).
 
-    ``inverted`` is what unconditional denoising makes of the inverted latent, ``perturbed`` what
-    denoising with the perturbed prompt makes of it.
+    They have at most :data:`MOST_PICTURE` pixels a side. ``inverted`` is what unconditional
+    denoising makes of the inverted latent, ``perturbed`` what denoising with the first of the
+    perturbed prompts makes of it.
     """
 
     original: Pixels
@@ -55,12 +136,15 @@ class Pictures:
 
 @dataclass(frozen=True)
 class Probe:
-    """One target: what each method says of it, by name, and what was seen on the way."""
+    """One target: what each method says of it, by name, and what was seen on the way.
+
+    ``pictures`` and ``tokens`` are only there for the most suspicious targets.
+    """
 
     path: str
     methods: Mapping[str, Measured]
     pictures: Pictures | None = None
-    tokens: tuple[tuple[str, float], ...] = ()
+    tokens: Tokens = ()
 
 
 @dataclass(frozen=True)
@@ -68,8 +152,9 @@ class ProbeReport:
     """What a model seems to remember of some images.
 
     ``reference_scores`` holds, for each method, the scores of the images known not to be
-    remembered; ``thresholds`` the score above which at most :data:`RATE` of them lie. ``options``
-    are those that the figures depend on.
+    remembered, each compared with the others; ``thresholds`` the score that one must exceed to be
+    accused at :data:`RATE`, None where they are too few to accuse anybody. ``captioned`` says that
+    ``tcnp`` was given the images' own prompts. ``options`` are those of :class:`ProbeOptions`.
     """
 
     model: str
@@ -77,7 +162,8 @@ class ProbeReport:
     options: Mapping[str, Any]
     probes: tuple[Probe, ...]
     reference_scores: Mapping[str, tuple[float, ...]]
-    thresholds: Mapping[str, float]
+    thresholds: Mapping[str, float | None]
+    captioned: bool = False
     target_failures: tuple[Failure, ...] = ()
     reference_failures: tuple[Failure, ...] = ()
     warnings: tuple[str, ...] = ()
