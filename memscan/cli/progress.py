@@ -11,7 +11,6 @@ from memscan.records import Progress
 _OTHER_WORK = {
     "candidate pairs": ("Scoring candidates", "pair"),
     "heat maps": ("Drawing heat maps", "pair"),
-    "sampling": ("Sampling", "step"),
     "scores": ("Scoring targets", "img"),
     "training": ("Training", "batch"),
 }

@@ -39,7 +39,7 @@ class Prompts:
     encoder: Any
     length: int
 
-    def tokens(self, prompts: Sequence[str]) -> torch.Tensor:
+    def numbers(self, prompts: Sequence[str]) -> torch.Tensor:
         """The numbers of the tokens of prompts, int64 (n, length), cut and filled up."""
         found: torch.Tensor = self.tokenizer(
             list(prompts),
@@ -50,10 +50,17 @@ class Prompts:
         ).input_ids
         return found
 
+    def tokens(self, prompt: str) -> tuple[str, ...]:
+        """The text at each position; "" at what begins, ends and fills up."""
+        numbers = self.numbers([prompt])[0].tolist()
+        words = numbers[1 : numbers.index(self.tokenizer.eos_token_id, 1)]
+        texts = [self.tokenizer.decode([number]).strip() for number in words]
+        return ("", *texts, *[""] * (len(numbers) - len(texts) - 1))
+
     def embed(self, prompts: Sequence[str]) -> torch.Tensor:
         """The embeddings of prompts, float32 of shape (n, length, width)."""
-        tokens = self.tokens(prompts).to(self.encoder.device)
-        embeddings: torch.Tensor = self.encoder(tokens).last_hidden_state
+        numbers = self.numbers(prompts).to(self.encoder.device)
+        embeddings: torch.Tensor = self.encoder(numbers).last_hidden_state
         return embeddings
 
 

@@ -212,7 +212,7 @@ def _tokens(
     tokenizer = clip.build_tokenizer(vocabulary.numbers, vocabulary.merges)
     cut = sum(len(tokenizer(one).input_ids) > length for one in captions)
     words = clip.Prompts(tokenizer, None, length)
-    return words.tokens(captions).numpy(), words.tokens([""]).numpy(), cut
+    return words.numbers(captions).numpy(), words.numbers([""]).numpy(), cut
 
 
 def _record(

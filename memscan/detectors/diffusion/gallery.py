@@ -9,10 +9,9 @@ from dataclasses import dataclass
 from typing import Sequence
 
 import numpy as np
-import torch
 from PIL import Image
 
-from memscan.detectors.diffusion import parts, sampling
+from memscan.detectors.diffusion import ddim, parts, sampling
 from memscan.detectors.diffusion.pipelines import LatentDiffusion
 from memscan.detectors.weights import write_whole
 from memscan.errors import InputError, OutputError
@@ -67,7 +66,7 @@ def draw(
     InputError, OutputError.
     """
     require_empty(folder)
-    sampling.steps_of(len(model.alphas_bar), drawing.steps)
+    ddim.grid(model.alphas_bar, drawing.steps)
     try:
         os.makedirs(folder, exist_ok=True)
     except OSError as error:
@@ -75,28 +74,20 @@ def draw(
     captions = drawing.captions
     names = [f"{number:06d}.png" for number in range(1, len(captions) + 1)]
     starts = range(0, len(captions), drawing.batch)
-    done = 0
-
-    def step() -> None:
-        nonlocal done
-        done += 1
-        if progress is not None:
-            progress("sampling", done, len(starts) * drawing.steps)
-
     for start in starts:
         places = range(start, min(start + drawing.batch, len(captions)))
-        latents = sampling.sample(
+        pixels = sampling.sample(
             model,
             [captions[place] for place in places],
             sampling.noise(model, drawing.seed, places),
             steps=drawing.steps,
             guidance=drawing.guidance,
-            on_step=step,
         )
-        with torch.inference_mode():
-            pixels = (model.decode(latents) * 255).round().byte().cpu().numpy()
-        for place, image in zip(places, pixels):
+        rounded = (pixels * 255).round().byte().cpu().numpy()
+        for place, image in zip(places, rounded):
             write_whole(os.path.join(folder, names[place]), _png(image))
+        if progress is not None:
+            progress("samples", places.stop, len(captions))
     index = {
         "model": model.fingerprint,
         "steps": drawing.steps,

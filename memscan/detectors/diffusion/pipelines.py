@@ -78,6 +78,10 @@ class LatentDiffusion:
         """The last hidden states of prompts, float32 of shape (n, tokens, width)."""
         return self.prompts.embed(prompts)
 
+    def tokens(self, prompt: str) -> Sequence[str]:
+        """The text at each position of the embedding of a prompt; "" at what is no part of it."""
+        return self.prompts.tokens(prompt)
+
     def predict(self, latents: torch.Tensor, step: int, embeddings: torch.Tensor) -> torch.Tensor:
         """The noise in latents of a training step, whether or not that is what is predicted."""
         predicted = self.unet(latents, step, encoder_hidden_states=embeddings).sample
@@ -117,9 +121,7 @@ def load(folder: str, device: str = "auto") -> LatentDiffusion:
     schedule = schedules.read(os.path.join(folder, "scheduler"))
     unet, unet_sha = unets.load(os.path.join(folder, "unet"))
     vae, scale, vae_sha = autoencoder.load_whole(os.path.join(folder, "vae"))
-    words, text_sha = clip.load(
-        *(os.path.join(folder, n) for n in ("tokenizer", "text_encoder"))
-    )
+    words, text_sha = clip.load(*(os.path.join(folder, n) for n in ("tokenizer", "text_encoder")))
     if vae.config.latent_channels != unet.config.in_channels:
         raise InputError(f"{folder}: latents of vae and unet do not have the same channels")
     if words.encoder.config.hidden_size != unet.config.cross_attention_dim:

@@ -83,7 +83,7 @@ class Recipe:
         }
 
     def scheduler(self) -> dict[str, Any]:
-        """The noise schedule, with the settings of DDIM that Stable Diffusion has."""
+        """The noise schedule, with the settings of DDIM that memscan draws by."""
         return {
             "num_train_timesteps": self.noise_steps,
             "beta_start": self.beta_first,
@@ -91,9 +91,9 @@ class Recipe:
             "beta_schedule": "scaled_linear",
             "prediction_type": self.prediction,
             "clip_sample": False,
-            "set_alpha_to_one": False,
+            "set_alpha_to_one": True,
             "steps_offset": 1,
-            "timestep_spacing": "leading",
+            "timestep_spacing": "trailing",
         }
 
     def plan(self) -> Plan:
