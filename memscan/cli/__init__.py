@@ -23,6 +23,7 @@ _COMMANDS = (
     "lineage",
     "plot",
     "probe",
+    "sample",
     "similarity",
     "train",
 )
