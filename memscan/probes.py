@@ -6,12 +6,14 @@ a copy verdict: no training image is looked at.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any, Mapping
 
 import numpy as np
 import numpy.typing as npt
 
+from memscan.errors import InputError
 from memscan.records import Failure
 
 METHODS = ("iip", "tcnp", "loss")
@@ -22,6 +24,60 @@ RATE = 0.01
 """The share of images not remembered that the verdict is allowed to accuse."""
 
 Pixels = npt.NDArray[np.uint8]
+
+
+@dataclass(frozen=True)
+class ProbeOptions:
+    """What the figures of a probe depend on, besides the model and the images.
+
+    ``steps`` is the number of levels K of the grid of DDIM; ``depth`` is t_I, the level to which
+    an image is inverted; ``guidance`` the scale of classifier-free guidance. ``prompts`` is the
+    number m of perturbation prompts that are drawn by ``seed``, unless ``own_prompts`` are given.
+    Their embeddings are optimised for at most ``iterations`` steps of AdamW with the learning rate
+    ``rate``; ``optimise`` False leaves them as they are. ``weights`` are lambda_d and lambda_e.
+
+    ``generations`` counts the noises that ``tcnp`` starts from for a known prompt; ``loss_levels``
+    and ``noises`` are where ``loss`` looks, and how often.
+    """
+
+    steps: int = 50
+    depth: int = 20
+    guidance: float = 7.5
+    prompts: int = 4
+    own_prompts: tuple[str, ...] = ()
+    optimise: bool = True
+    iterations: int = 10
+    rate: float = 0.05
+    weights: tuple[float, float] = (1.0, 1.0)
+    generations: int = 4
+    loss_levels: tuple[int, ...] = (2, 5, 10)
+    noises: int = 8
+    seed: int = 42
+
+    def check(self) -> None:
+        """Raise InputError for what cannot be done."""
+        counts = {
+            "steps": self.steps,
+            "depth": self.depth,
+            "prompts": self.prompts,
+            "iterations": self.iterations,
+            "generations": self.generations,
+            "noises": self.noises,
+        }
+        for name, count in counts.items():
+            if count < 1:
+                raise InputError(f"{name} must be at least 1, not {count}")
+        if self.depth > self.steps:
+            raise InputError(
+                f"an image cannot be inverted to step {self.depth} of {self.steps}: there are no more"
+            )
+        if not self.loss_levels or not all(0 < one <= self.steps for one in self.loss_levels):
+            raise InputError(f"the steps of the denoising loss must be from 1 to {self.steps}")
+        if not all(prompt.strip() for prompt in self.own_prompts):
+            raise InputError("an empty prompt perturbs nothing")
+        numbers = (self.guidance, self.rate, *self.weights)
+        if not all(math.isfinite(number) and number >= 0 for number in numbers):
+            raise InputError("guidance, rate and weights must be finite numbers, 0 or more")
 
 
 @dataclass(frozen=True)
@@ -55,7 +111,11 @@ class Pictures:
 
 @dataclass(frozen=True)
 class Probe:
-    """One target: what each method says of it, by name, and what was seen on the way."""
+    """One target: what each method says of it, by name, and what was seen on the way.
+
+    ``pictures`` and ``tokens`` are only there for the most suspicious targets. ``tokens`` holds the
+    parts of its caption, in their order, and how much the magnitude depends on each (0 or more).
+    """
 
     path: str
     methods: Mapping[str, Measured]
@@ -68,8 +128,9 @@ class ProbeReport:
     """What a model seems to remember of some images.
 
     ``reference_scores`` holds, for each method, the scores of the images known not to be
-    remembered; ``thresholds`` the score above which at most :data:`RATE` of them lie. ``options``
-    are those that the figures depend on.
+    remembered, each compared with the others; ``thresholds`` the score that one must exceed to be
+    accused at :data:`RATE`, None where they are too few to accuse anybody. ``captioned`` says that
+    ``tcnp`` was given the images' own prompts. ``options`` are those of :class:`ProbeOptions`.
     """
 
     model: str
@@ -77,7 +138,8 @@ class ProbeReport:
     options: Mapping[str, Any]
     probes: tuple[Probe, ...]
     reference_scores: Mapping[str, tuple[float, ...]]
-    thresholds: Mapping[str, float]
+    thresholds: Mapping[str, float | None]
+    captioned: bool = False
     target_failures: tuple[Failure, ...] = ()
     reference_failures: tuple[Failure, ...] = ()
     warnings: tuple[str, ...] = ()

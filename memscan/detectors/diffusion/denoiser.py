@@ -34,8 +34,20 @@ class Denoiser(Protocol):
         """
         ...
 
+    @property
+    def fingerprint(self) -> str:
+        """What must be equal for two models to answer alike; no spaces."""
+        ...
+
     def embed(self, prompts: Sequence[str]) -> torch.Tensor:
-        """The embeddings of prompts, which condition the model; of "" the unconditional one."""
+        """The embeddings of prompts, which condition the model; of "" the unconditional one.
+
+        Their tokens are as many for all prompts.
+        """
+        ...
+
+    def tokens(self, prompt: str) -> Sequence[str]:
+        """The text at each position of the embedding of a prompt; "" at what is no part of it."""
         ...
 
     def predict(self, latents: torch.Tensor, step: int, embeddings: torch.Tensor) -> torch.Tensor:
@@ -46,7 +58,10 @@ class Denoiser(Protocol):
         ...
 
     def encode(self, images: Sequence[Image.Image]) -> torch.Tensor:
-        """The latents of images, as step 0 has them: the posterior's mode, so always the same."""
+        """The latents of RGB images of any size, as step 0 has them.
+
+        Of an autoencoder, the posterior's mode, so always the same.
+        """
         ...
 
     def decode(self, latents: torch.Tensor) -> torch.Tensor:
