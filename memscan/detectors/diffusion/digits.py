@@ -90,10 +90,9 @@ class DigitsNetwork(nn.Module):
     """
 
     def __init__(
-        self, words: int, width: int = 320, blocks: int = 4, word_width: int = 48
+        self, words: int, width: int = 256, blocks: int = 4, condition: int = 128, word_width: int = 48
     ) -> None:
         super().__init__()
-        condition = width
         self.words = nn.Embedding(words, word_width)
         self.of_words = nn.Linear(WORDS * word_width, condition)
         self.of_step = nn.Linear(64, condition)
