@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any, Mapping
+from typing import Any, Mapping, Tuple
 
 import numpy as np
 import numpy.typing as npt
@@ -24,6 +24,12 @@ RATE = 0.01
 """The share of images not remembered that the verdict is allowed to accuse."""
 
 Pixels = npt.NDArray[np.uint8]
+
+Tokens = Tuple[Tuple[str, float], ...]
+"""The parts of a caption in their order, and how much a magnitude depends on each (0 or more)."""
+
+MOST_PICTURE = 256
+"""The longest side of a picture, in pixels."""
 
 
 @dataclass(frozen=True)
@@ -69,7 +75,7 @@ class ProbeOptions:
                 raise InputError(f"{name} must be at least 1, not {count}")
         if self.depth > self.steps:
             raise InputError(
-                f"an image cannot be inverted to step {self.depth} of {self.steps}: there are no more"
+                f"images cannot be inverted to step {self.depth}: there are {self.steps} steps"
             )
         if not self.loss_levels or not all(0 < one <= self.steps for one in self.loss_levels):
             raise InputError(f"the steps of the denoising loss must be from 1 to {self.steps}")
@@ -78,6 +84,24 @@ class ProbeOptions:
         numbers = (self.guidance, self.rate, *self.weights)
         if not all(math.isfinite(number) and number >= 0 for number in numbers):
             raise InputError("guidance, rate and weights must be finite numbers, 0 or more")
+
+    def described(self, prompts: tuple[str, ...]) -> dict[str, str | float | bool]:
+        """The options and the prompts that they chose, each as a number or in a line of text."""
+        return {
+            "steps": self.steps,
+            "depth": self.depth,
+            "guidance": self.guidance,
+            "prompts": " | ".join(prompts),
+            "optimise": self.optimise,
+            "iterations": self.iterations,
+            "rate": self.rate,
+            "weight_distance": self.weights[0],
+            "weight_magnitude": self.weights[1],
+            "generations": self.generations,
+            "loss_levels": ", ".join(map(str, self.loss_levels)),
+            "noises": self.noises,
+            "seed": self.seed,
+        }
 
 
 @dataclass(frozen=True)
@@ -100,8 +124,9 @@ class Measured:
 class Pictures:
     """What the model was given and gave, each uint8 of shape (height, width, 3).
 
-    ``inverted`` is what unconditional denoising makes of the inverted latent, ``perturbed`` what
-    denoising with the perturbed prompt makes of it.
+    They have at most :data:`MOST_PICTURE` pixels a side. ``inverted`` is what unconditional
+    denoising makes of the inverted latent, ``perturbed`` what denoising with the first of the
+    perturbed prompts makes of it.
     """
 
     original: Pixels
@@ -113,14 +138,13 @@ class Pictures:
 class Probe:
     """One target: what each method says of it, by name, and what was seen on the way.
 
-    ``pictures`` and ``tokens`` are only there for the most suspicious targets. ``tokens`` holds the
-    parts of its caption, in their order, and how much the magnitude depends on each (0 or more).
+    ``pictures`` and ``tokens`` are only there for the most suspicious targets.
     """
 
     path: str
     methods: Mapping[str, Measured]
     pictures: Pictures | None = None
-    tokens: tuple[tuple[str, float], ...] = ()
+    tokens: Tokens = ()
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ Classifier-free guidance as by Ho and Salimans (2022).
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Iterator
 
 import torch
 
@@ -56,6 +57,12 @@ def grid(alphas_bar: torch.Tensor, count: int = 50) -> Grid:
     return Grid((0, *places), (1.0, *(signal[place] for place in places)))
 
 
+def batches(count: int, batch: int) -> Iterator[torch.Tensor]:
+    """The numbers of ``count`` rows, ``batch`` of them at a time."""
+    for start in range(0, count, batch):
+        yield torch.arange(start, min(start + batch, count))
+
+
 def null(denoiser: Denoiser, count: int) -> torch.Tensor:
     """The unconditional embedding, for ``count`` latents."""
     return denoiser.embed([""]).expand(count, -1, -1)
@@ -63,7 +70,8 @@ def null(denoiser: Denoiser, count: int) -> torch.Tensor:
 
 def magnitudes(difference: torch.Tensor) -> torch.Tensor:
     """The L2 norms, over the whole latent, of n differences of noise predictions: shape (n,)."""
-    return torch.linalg.vector_norm(difference.flatten(1), dim=1)
+    lengths: torch.Tensor = torch.linalg.vector_norm(difference.flatten(1), dim=1)
+    return lengths
 
 
 def move(
@@ -88,7 +96,8 @@ def invert(
     """
     with torch.no_grad():
         parts = []
-        for part in latents.split(batch):
+        for rows in batches(len(latents), batch):
+            part = latents[rows.to(latents.device)]
             unconditional = null(denoiser, len(part))
             for k in range(level):
                 noise = denoiser.predict(part, grid.steps[k + 1], unconditional)

@@ -34,7 +34,7 @@ def measure(
     with torch.no_grad():
         for level in options.loss_levels:
             signal = grid.signal[level]
-            for rows in torch.arange(losses.size).split(batch):
+            for rows in ddim.batches(losses.size, batch):
                 image, number = rows // options.noises, rows % options.noises
                 noise = noises[number.to(noises.device)]
                 clean = latents[image.to(latents.device)]

@@ -29,7 +29,7 @@ from PIL import Image
 from memscan.detectors.diffusion import ddim, prompts
 from memscan.detectors.diffusion.ddim import Grid
 from memscan.detectors.diffusion.denoiser import Denoiser
-from memscan.probes import Pictures, Pixels, ProbeOptions
+from memscan.probes import MOST_PICTURE, Pictures, Pixels, ProbeOptions
 
 Numbers = npt.NDArray[np.float64]
 
@@ -66,7 +66,7 @@ def measure(
     count = len(words)
     distances = np.empty(len(latents) * count)
     magnitudes = np.empty(len(latents) * count)
-    for rows in torch.arange(len(distances)).split(batch):
+    for rows in ddim.batches(len(distances), batch):
         own = (rows // count).to(latents.device)
         embeddings = words[(rows % count).to(words.device)]
         done = _perturbed(denoiser, inverted[own], embeddings, grid, options)
@@ -121,7 +121,7 @@ def pictures(
 ) -> list[Pictures]:
     """What RGB images become without text, and with the first of the prompts.
 
-    The original is made no larger than what the model draws.
+    The original is made no larger than what the model draws, and neither than the report wants.
     """
     grid = ddim.grid(denoiser.alphas_bar, options.steps)
     words = prompts.embedded(denoiser, prompts.chosen(options)[:1])
@@ -143,9 +143,7 @@ def _perturbed(
     """Inverted latents, denoised with prompts."""
     if options.optimise:
         step = grid.steps[options.depth]
-        embeddings = quieten(
-            denoiser, inverted, step, embeddings, options.iterations, options.rate
-        )
+        embeddings = quieten(denoiser, inverted, step, embeddings, options.iterations, options.rate)
     return ddim.denoise(denoiser, inverted, grid, options.depth, embeddings, options.guidance)
 
 
@@ -157,13 +155,15 @@ def _same_at_start(embeddings: torch.Tensor, unconditional: torch.Tensor) -> int
 
 
 def _drawn(denoiser: Denoiser, latents: torch.Tensor) -> list[Pixels]:
-    """Latents as uint8 pictures of shape (height, width, 3)."""
+    """Latents as pictures."""
     with torch.no_grad():
         pixels = denoiser.decode(latents).expand(-1, 3, -1, -1).permute(0, 2, 3, 1)
-        return list(pixels.clamp(0, 1).mul(255).round().to(torch.uint8).cpu().numpy())
+        drawn = pixels.clamp(0, 1).mul(255).round().to(torch.uint8).cpu().numpy()
+    return [_small(Image.fromarray(one), one.shape) for one in drawn]
 
 
 def _small(image: Image.Image, shape: tuple[int, ...]) -> Pixels:
+    """An image within a height and width, and within what a report shows."""
     small = image.copy()
-    small.thumbnail((shape[1], shape[0]))
+    small.thumbnail((min(shape[1], MOST_PICTURE), min(shape[0], MOST_PICTURE)))
     return np.asarray(small)

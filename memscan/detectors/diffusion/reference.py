@@ -52,8 +52,8 @@ def left_out(reference: Numbers, weights: Sequence[float]) -> Numbers:
 def p_values(scores: Numbers, reference: Numbers) -> Numbers:
     """For each score (k + 1) / (n + 1): k of the n reference scores are as high or higher.
 
-    The chance that a target which is one more of the reference gets a score as high (Vovk, Gammerman
-    and Shafer, 2005), so at most a share p of such targets has a value of p or less.
+    The conformal p-value (Vovk, Gammerman and Shafer, 2005): of targets that are like the
+    reference, at most a share p has a value of p or less.
     """
     below = np.searchsorted(np.sort(reference), scores, side="left")
     values: Numbers = (len(reference) - below + 1) / (len(reference) + 1)

@@ -20,7 +20,7 @@ import torch
 
 from memscan.detectors.diffusion import ddim, prompts
 from memscan.detectors.diffusion.denoiser import Denoiser
-from memscan.probes import ProbeOptions
+from memscan.probes import ProbeOptions, Tokens
 
 Numbers = npt.NDArray[np.float64]
 
@@ -51,9 +51,7 @@ def of_latents(
     return _means(denoiser, starts, embeddings, options, batch, own_start=True)
 
 
-def significance(
-    denoiser: Denoiser, prompt: str, options: ProbeOptions
-) -> tuple[tuple[str, float], ...]:
+def significance(denoiser: Denoiser, prompt: str, options: ProbeOptions) -> Tokens:
     """The parts of a prompt, and how much the magnitude depends on each: 0 or more.
 
     The length, over the width of the embedding, of the gradient of the mean magnitude of the
@@ -100,7 +98,7 @@ def _means(
     """The mean magnitude for each start (else for each embedding), over all of the other."""
     grid = ddim.grid(denoiser.alphas_bar, options.steps)
     found = np.empty((len(starts), len(embeddings)))
-    for rows in torch.arange(found.size).split(batch):
+    for rows in ddim.batches(found.size, batch):
         start, text = rows // len(embeddings), rows % len(embeddings)
         done = ddim.denoise(
             denoiser,

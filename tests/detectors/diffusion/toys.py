@@ -12,11 +12,8 @@ import io
 from typing import Sequence
 
 import numpy as np
-import pytest
-
-torch = pytest.importorskip("torch", reason="torch is not installed")
-
-from PIL import Image  # noqa: E402
+import torch
+from PIL import Image
 
 SIDE = 8
 TOKENS = 5  # a start token and four words
@@ -87,9 +84,7 @@ class Mixture:
         logits = self._log_shares + self._pull * along - self._gates * beside / WIDTH
         return torch.log_softmax(logits, 1)
 
-    def predict(
-        self, latents: torch.Tensor, step: int, embeddings: torch.Tensor
-    ) -> torch.Tensor:
+    def predict(self, latents: torch.Tensor, step: int, embeddings: torch.Tensor) -> torch.Tensor:
         """The noise that is expected, given the latent: exact."""
         assert latents.dtype == embeddings.dtype == torch.float32
         assert len(latents) == len(embeddings)
