@@ -25,9 +25,9 @@ class Trial:
     """One model, trained from one seed.
 
     ``setting`` is the one of the greatest AUC on the memorised images that serve to choose;
-    ``choosing`` holds that AUC for each setting tried. ``regenerated`` is the share of all memorised
-    images that the model draws when it is given their captions. ``auc`` are those of the reported
-    images, unedited, by method.
+    ``choosing`` holds that AUC for each setting tried. ``regenerated`` is the share of all
+    memorised images that the model draws when it is given their captions. ``auc`` are those of the
+    reported images, unedited, by method.
     """
 
     seed: int

@@ -7,6 +7,7 @@ picture itself.
 
 from __future__ import annotations
 
+import hashlib
 import math
 import zlib
 from typing import Sequence
@@ -37,8 +38,8 @@ class Vocabulary:
     def __init__(self, fillers: int, names: int) -> None:
         self.fillers = tuple(f"filler{number}" for number in range(fillers))
         self.names = tuple(f"name{number}" for number in range(names))
-        words = ("", *_CLASSES, *self.fillers, *self.names)
-        self._numbers = {word: number for number, word in enumerate(words)}
+        self.words = ("", *_CLASSES, *self.fillers, *self.names)
+        self._numbers = {word: number for number, word in enumerate(self.words)}
 
     def __len__(self) -> int:
         return len(self._numbers)
@@ -83,14 +84,15 @@ class _Block(nn.Module):
 
 
 class DigitsNetwork(nn.Module):
-    """The noise in pictures.
-
-    Takes pictures (n, 64), steps (n,) int64 and embeddings of captions (n, WORDS, word_width), all
-    but the steps float32; gives (n, 64).
-    """
+    """Pictures, steps and captions -> noise."""
 
     def __init__(
-        self, words: int, width: int = 256, blocks: int = 4, condition: int = 128, word_width: int = 48
+        self,
+        words: int,
+        width: int = 256,
+        blocks: int = 4,
+        condition: int = 128,
+        word_width: int = 48,
     ) -> None:
         super().__init__()
         self.words = nn.Embedding(words, word_width)
@@ -107,6 +109,10 @@ class DigitsNetwork(nn.Module):
     def forward(
         self, pictures: torch.Tensor, steps: torch.Tensor, embeddings: torch.Tensor
     ) -> torch.Tensor:
+        """The noise (n, 64) in pictures (n, 64) of training steps (n,), int64.
+
+        Embeddings of captions have the shape (n, WORDS, word_width).
+        """
         waves: torch.Tensor = self._waves  # type: ignore[assignment]
         condition = self.of_words(embeddings.flatten(1)) + self.of_step(waves[steps])
         condition = nn.functional.silu(condition)
@@ -130,6 +136,14 @@ class DigitsDenoiser:
         return self._network.leave.weight.device
 
     @property
+    def fingerprint(self) -> str:
+        """The SHA-256 of the weights and the words."""
+        digest = hashlib.sha256("\0".join(self._vocabulary.words).encode())
+        for name, values in sorted(self._network.state_dict().items()):
+            digest.update(name.encode() + values.cpu().numpy().tobytes())
+        return f"sha256:{digest.hexdigest()}"
+
+    @property
     def latent_shape(self) -> tuple[int, int, int]:
         """One channel of 8 x 8."""
         return 1, SIDE, SIDE
@@ -144,6 +158,11 @@ class DigitsDenoiser:
         numbers = [self._vocabulary.numbers(prompt) for prompt in prompts]
         vectors: torch.Tensor = self._network.words(torch.tensor(numbers, device=self.device))
         return vectors
+
+    def tokens(self, prompt: str) -> Sequence[str]:
+        """The words that count, each at its place."""
+        words = prompt.split()[:WORDS]
+        return words + [""] * (WORDS - len(words))
 
     def predict(self, latents: torch.Tensor, step: int, embeddings: torch.Tensor) -> torch.Tensor:
         """The noise in latents (n, 1, 8, 8)."""

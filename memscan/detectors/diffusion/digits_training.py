@@ -91,7 +91,7 @@ def train(
     lots = torch.Generator().manual_seed(seed)
     rng = np.random.default_rng([seed, 0xD2])
     network = DigitsNetwork(len(digits.vocabulary), recipe.width, recipe.blocks).to(device)
-    weights = list(network.parameters())
+    weights: list[torch.Tensor] = list(network.parameters())
     averages = [weight.detach().clone() for weight in weights]
     optimiser = torch.optim.Adam(weights, lr=recipe.learning_rate, fused=True)
     signal = alphas_bar().float().to(device)
@@ -106,7 +106,7 @@ def train(
         noisy = share.sqrt() * pictures + (1 - share).sqrt() * noise
         error = network(noisy, steps, network.words(words)) - noise
         optimiser.zero_grad(set_to_none=True)
-        error.square().mean().backward()  # type: ignore[no-untyped-call]
+        error.square().mean().backward()
         optimiser.step()
         with torch.no_grad():
             kept = min(_AVERAGED, (step + 1) / (step + 10))

@@ -10,8 +10,8 @@ import numpy.typing as npt
 from PIL import Image
 
 from memscan.detectors.diffusion import digits_training
-from memscan.detectors.diffusion.digits_training import Digits
 from memscan.detectors.diffusion.denoiser import Denoiser
+from memscan.detectors.diffusion.digits_training import Digits
 from memscan.evaluation import edits
 from memscan.evaluation.digits import measuring, samples
 from memscan.evaluation.digits.measuring import Drawn, Shown
@@ -65,9 +65,7 @@ class Parts:
     reported_others: Rows
 
 
-def run(
-    plan: Plan, seed: int, device: torch.device, progress: Progress | None = None
-) -> Outcome:
+def run(plan: Plan, seed: int, device: torch.device, progress: Progress | None = None) -> Outcome:
     """Train a model and measure it; the same for equal arguments on one machine."""
     digits = digits_training.divided(plan.recipe, seed)
     denoiser = digits_training.train(digits, plan.recipe, seed, device, progress)
@@ -154,9 +152,7 @@ def _samples(plan: Plan, digits: Digits, denoiser: Denoiser, seed: int) -> Drawn
         digits.captions[place] if chosen else prompt
         for chosen, place, prompt in zip(repeated, places, blind)
     ]
-    return Drawn(
-        samples.drawn(denoiser, blind, seed), samples.drawn(denoiser, knowing, seed)
-    )
+    return Drawn(samples.drawn(denoiser, blind, seed), samples.drawn(denoiser, knowing, seed))
 
 
 def _regenerated(digits: Digits, denoiser: Denoiser, seed: int) -> float:

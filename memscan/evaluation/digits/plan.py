@@ -41,8 +41,9 @@ class Plan:
     @classmethod
     def of(cls, fields: Mapping[str, Any]) -> Plan:
         """The plan of :attr:`fields` that went through JSON."""
-        values = {
+        values: dict[str, Any] = {
             name: tuple(value) if isinstance(value, list) else value
             for name, value in fields.items()
         }
-        return cls(**{**values, "recipe": Recipe(**fields["recipe"])})
+        values["recipe"] = Recipe(**fields["recipe"])
+        return cls(**values)

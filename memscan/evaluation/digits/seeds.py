@@ -6,7 +6,7 @@ import contextlib
 import dataclasses
 import queue
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, Callable, Iterator, Mapping, Sequence
+from typing import Any, Callable, Sequence
 
 from memscan import engines
 from memscan.crew import Crew, WorkerError, serve_with_news
@@ -113,9 +113,7 @@ def answer_requests() -> None:
     serve_with_news(answer)
 
 
-def _ask(
-    crew: Crew, plan: Plan, seed: int, device: str, news: queue.SimpleQueue[Any]
-) -> None:
+def _ask(crew: Crew, plan: Plan, seed: int, device: str, news: queue.SimpleQueue[Any]) -> None:
     request = {"plan": plan.fields, "seed": seed, "device": device}
     try:
         answer = crew.ask(request, lambda units: news.put((seed, "units", units)))
