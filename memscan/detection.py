@@ -237,7 +237,7 @@ def detect(
         volumes=tuple(
             dict.fromkeys(volumes + reference.volumes + (other.volumes if other else ()))
         ),
-        warnings=reference.warnings + (other.warnings if other else ()),
+        warnings=networks.warnings + reference.warnings + (other.warnings if other else ()),
         remote_places=places,
         detector=comparing,
         verifier=confirming,

@@ -43,7 +43,8 @@ class _Ingredients(NamedTuple):
 def network_of(detector: Detector) -> Network:
     """What a report says of a detector, whose card knows the sha256 of its weights once opened."""
     card = detector.card
-    return Network(card.kind, card.name, card.sha256 or "unknown", card.cuts, card.calibration)
+    calibration = card.calibration if card.is_calibrated else None
+    return Network(card.kind, card.name, card.sha256 or "unknown", card.cuts, calibration)
 
 
 @dataclass(frozen=True)

@@ -24,13 +24,15 @@ VERIFIERS = ("lcmem",)
 class Networks:
     """What compares images in the place of a hash, and what is asked about candidates.
 
-    ``weights`` are the files as given; ``trusted`` says whether such as contain code were run.
+    ``weights`` are the files as given; ``trusted`` says whether such as contain code were run;
+    ``warnings`` are sentences on calibrations that do not count.
     """
 
     encoder: LearnedEncoder | None = None
     verifier: Detector | None = None
     weights: tuple[str, ...] = ()
     trusted: bool = False
+    warnings: tuple[str, ...] = ()
 
     @property
     def comparing(self) -> Network | None:
@@ -77,13 +79,23 @@ def open_networks(
             raise InputError(f"{name}: no such kind of detector here; there are {', '.join(known)}")
     by_kind = _sorted(detector, verify, weights)
     encoder = verifier = None
+    warnings: tuple[str, ...] = ()
     if detector is not None:
         from memscan.learned import LearnedEncoder
 
         encoder = LearnedEncoder(_open(by_kind, "--detector", detector, trust, device))
+        warnings += lapses(encoder.detector, [by_kind[detector]])
     if verify is not None:
         verifier = _open(by_kind, "--verify", verify, trust, device)
-    return Networks(encoder, verifier, tuple(weights), trust)
+        warnings += lapses(verifier, [by_kind[verify]])
+    return Networks(encoder, verifier, tuple(weights), trust, warnings)
+
+
+def lapses(detector: Detector, weights: Sequence[str]) -> tuple[str, ...]:
+    """What to know about the calibration of a network that was opened from these weights."""
+    from memscan.detectors import cards
+
+    return tuple(filter(None, (cards.lapse(path, detector.card) for path in weights)))
 
 
 def file_of(detector: str, weights: Sequence[str]) -> str:

@@ -225,7 +225,8 @@ class Calibration:
     """On which pairs the cuts were fitted, and what they let pass there.
 
     ``rate`` is the share of unrelated pairs that was asked for, ``observed`` the one that was got;
-    ``recall`` is the share of right pairs at the cut of duplicates.
+    ``recall`` is the share of right pairs at the cut of duplicates. ``settings`` is the SHA-256 of
+    what was calibrated (:attr:`memscan.detectors.cards.Card.settings`), None where nobody noted it.
     """
 
     rate: float
@@ -233,3 +234,4 @@ class Calibration:
     recall: float
     positives: int
     negatives: int
+    settings: str | None = None

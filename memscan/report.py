@@ -113,8 +113,9 @@ class Report:
     ``targets`` are the paths as given, ``findings`` the judged images in the order of the
     targets. Every image that was found is in ``findings``, in ``hashed``, or a failure. ``copied``
     ranks the source images by the number of targets that copy them.
-    ``warnings`` are sentences about sources that are hashes and not images; ``remote_places`` the
-    URLs on stores that were read, so that a report may ask them for pictures.
+    ``warnings`` are sentences about sources that are hashes and not images, and about calibrations
+    that do not count; ``remote_places`` the URLs on stores that were read, so that a report may ask
+    them for pictures.
     ``hash_bits`` is the number of bits of every hash, and the largest distance, unless a learned
     ``detector`` compared the images; ``verifier`` is one that was asked about candidates.
     ``named_failures`` are those of ``target_failures`` that were given as files by name.

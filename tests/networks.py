@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -25,9 +26,8 @@ def card(
     calibration: Calibration | None = CALIBRATED,
     name: str = "tiny",
 ) -> Card:
-    return Card(
-        kind, name, Input(SIDE, SIDE, channels=1), SIDE * SIDE, cuts, calibration, "ab" * 32
-    )
+    one = Card(kind, name, Input(SIDE, SIDE, channels=1), SIDE * SIDE, cuts, sha256="ab" * 32)
+    return one if calibration is None else one.calibrated(cuts, calibration, "ab" * 32)
 
 
 @dataclass(frozen=True)
@@ -68,7 +68,9 @@ def weights(path: Path, one: Card, content: bytes = b"weights") -> str:
     """Write a file that stands for weights, and its card; gives the path."""
     path.write_bytes(content)
     sha256 = hashlib.sha256(content).hexdigest()
-    stamped = Card(**{**vars(one), "sha256": sha256})
+    stamped = dataclasses.replace(one, sha256=sha256)
+    if one.calibration is not None and one.is_calibrated:
+        stamped = one.calibrated(one.cuts, one.calibration, sha256)
     path.with_suffix(".json").write_text(stamped.text())
     return str(path)
 

@@ -57,6 +57,22 @@ def test_weights_that_do_not_fit_are_refused(
 
 
 @pytest.mark.usefixtures("grey_networks")
+def test_calibrations_of_other_settings_are_told(files: dict[str, str]) -> None:
+    both = [files["deepssim"], files["lcmem"]]
+    assert open_networks("deepssim", "lcmem", both).warnings == ()
+    for path in both:
+        edited = Path(path).with_suffix(".json")
+        edited.write_text(edited.read_text().replace('"duplicate": 0.9', '"duplicate": 0.8'))
+    networks = open_networks("deepssim", "lcmem", both)
+    assert networks.comparing is not None
+    assert networks.confirming is not None
+    assert not networks.comparing.is_calibrated
+    assert not networks.confirming.is_calibrated
+    told = [sentence.split(": counts as not calibrated: ")[0] for sentence in networks.warnings]
+    assert told == [str(Path(path).with_suffix(".json")) for path in both]
+
+
+@pytest.mark.usefixtures("grey_networks")
 def test_a_file_without_a_card_is_refused(tmp_path: Path) -> None:
     (tmp_path / "alone.safetensors").write_bytes(b"weights")
     with pytest.raises(InputError, match=r"alone\.json: there is no such card"):

@@ -40,6 +40,8 @@ def command(
         from memscan.learned import network_of
 
         network = networks.open_one(detector, weights, trust=trust_weights, device=device)
+        for sentence in networks.lapses(network, weights):
+            warn(sentence)
         score = confirmation.score(network, a, b)
         write_stdout(comparison.render_score(a, b, score, network_of(network)))
         return ExitCode.DONE

@@ -131,6 +131,8 @@ def command(
         drawing.require_empty(folder)
     engines.check(jobs)
     opened = networks.open_one(detector, weights, trust=trust_weights, device=device)
+    for sentence in networks.lapses(opened, weights):
+        warn(sentence)
     encoder = LearnedEncoder(opened, has_cosines=detector in networks.ENCODERS)
     method = heat_maps.choose(encoder.detector, heat_by)
     selection = Selection(recursive, exclude, follow_symlinks)

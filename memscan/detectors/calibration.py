@@ -5,7 +5,6 @@ Ties count against the detector: of pairs with the score of the cut, all pass.
 
 from __future__ import annotations
 
-import dataclasses
 import math
 from dataclasses import dataclass, field
 
@@ -135,7 +134,7 @@ class Fitted:
             negatives=passed.total,
         )
         cuts = Cuts(self.duplicate.cut, self.similar.cut)
-        return dataclasses.replace(card, cuts=cuts, calibration=calibration, sha256=sha256)
+        return card.calibrated(cuts, calibration, sha256)
 
 
 def check_rates(rate: float, similar_rate: float) -> None:

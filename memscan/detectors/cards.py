@@ -70,9 +70,21 @@ class Card:
     training: Mapping[str, Any] = dataclasses.field(default_factory=dict)
 
     @property
+    def settings(self) -> str:
+        """The SHA-256 of all that scores and cuts depend on: what a calibration is of."""
+        fields = {**dataclasses.asdict(self), "name": "", "calibration": None, "training": {}}
+        return hashlib.sha256(json.dumps(fields, sort_keys=True).encode("ascii")).hexdigest()
+
+    @property
     def is_calibrated(self) -> bool:
-        """Whether the cuts are worth more than a review."""
-        return self.calibration is not None
+        """Whether the cuts are worth more than a review: calibrated, and as they were then."""
+        return self.calibration is not None and self.calibration.settings == self.settings
+
+    def calibrated(self, cuts: Cuts, calibration: Calibration, sha256: str) -> Card:
+        """The card with cuts that were fitted on the scores of the weights with this digest."""
+        fitted = dataclasses.replace(self, cuts=cuts, sha256=sha256)
+        bound = dataclasses.replace(calibration, settings=fitted.settings)
+        return dataclasses.replace(fitted, calibration=bound)
 
     def text(self) -> str:
         """What the file holds."""
@@ -120,6 +132,16 @@ def require_hash(weights: str, card: Card, content: bytes) -> str:
             f"says {card.sha256}"
         )
     return found
+
+
+def lapse(weights: str, card: Card) -> str | None:
+    """The sentence on a calibration that does not count; None if it does, or there is none."""
+    if card.calibration is None or card.is_calibrated:
+        return None
+    why = "the input, the cuts or another setting was changed since the calibration"
+    if card.calibration.settings is None:
+        why = "an earlier memscan did not note for which input and cuts the calibration is"
+    return f"{path_of(weights)}: counts as not calibrated: {why}; run memscan calibrate again"
 
 
 class _FieldError(ValueError):
@@ -190,12 +212,16 @@ def _cuts(fields: Mapping[str, Any]) -> Cuts:
 
 def _calibration(fields: Mapping[str, Any]) -> Calibration:
     rate = _number(fields, "rate", 0, 1)
+    settings = fields.get("settings")
+    if settings is not None and not _is_digest(settings):
+        raise _FieldError("settings must be 64 hexadecimal digits")
     return Calibration(
         rate=rate,
         observed=_number(fields, "observed", 0, rate),
         recall=_number(fields, "recall", 0, 1),
         positives=_whole(fields, "positives", 1, 1 << 53),
         negatives=_whole(fields, "negatives", 1, 1 << 53),
+        settings=settings,
     )
 
 

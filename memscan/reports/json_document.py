@@ -123,7 +123,7 @@ def volumes(report: Report) -> list[dict[str, Any]]:
 
 
 def warnings(report: Report) -> list[str]:
-    """What to know about sources that are hashes and not images."""
+    """What to know about sources that are hashes and not images, and about calibrations."""
     return list(map(inert, report.warnings))
 
 

@@ -93,17 +93,18 @@ def test_the_cuts_go_into_the_card(calibrate: Calibrate, fitted: Fitted) -> None
         "similar": document["cuts"]["similar"]["cut"],
     }
     judged = document["cuts"]["duplicate"]["fitted"]
+    written = cards.read("tiny.onnx")
     assert after["calibration"] == {
         "rate": 0.1,
         "observed": judged["passed"]["share"],
         "recall": judged["recall"]["share"],
         "positives": 8,
         "negatives": 112,
+        "settings": written.settings,
     }
     assert judged["passed"]["count"] == 11
     assert judged["passed"]["high"] > judged["passed"]["share"]
     assert after["sha256"] == hashlib.sha256(Path("tiny.onnx").read_bytes()).hexdigest()
-    written = cards.read("tiny.onnx")
     assert written.is_calibrated
     assert before == dataclasses.replace(
         written, cuts=before.cuts, calibration=None, sha256=before.sha256

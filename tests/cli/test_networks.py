@@ -69,6 +69,25 @@ def test_the_gate(capsysbinary: Capture) -> None:
         assert here(capsysbinary, *gate, level, "--weights", file).code == code, (file, level)
 
 
+def test_a_card_that_was_edited_after_its_calibration(capsysbinary: Capture, learned: Path) -> None:
+    edited = learned / "deepssim.json"
+    edited.write_text(edited.read_text().replace('"fit": "stretch"', '"fit": "pad"'))
+    chosen = ("--detector", "deepssim", "--weights", "deepssim.safetensors")
+    sentence = (
+        "deepssim.json: counts as not calibrated: the input, the cuts or another setting was "
+        "changed since the calibration; run memscan calibrate again"
+    )
+    scan = here(capsysbinary, *SCAN, *chosen, "--format", "json", "--fail-on", "near-duplicate")
+    assert (scan.code, scan.error) == (ExitCode.DONE, f"Warning: {sentence}\n")
+    document = json.loads(scan.out)
+    assert document["warnings"] == [sentence]
+    assert document["detector"]["calibration"] is None
+    images = ("generated/identical.png", "training_data/class_A/img_0.png")
+    pair = here(capsysbinary, "compare", *images, *chosen)
+    assert (pair.code, pair.error) == (ExitCode.DONE, f"Warning: {sentence}\n")
+    assert "not calibrated" in pair.out
+
+
 def test_candidates_of_a_hash_are_confirmed(capsysbinary: Capture) -> None:
     verify = ("--verify", "lcmem", "--weights", "lcmem.safetensors", "--format", "json")
     done = here(capsysbinary, *SCAN, "--distinct-threshold", "20", *verify)

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import hashlib
 import json
 from pathlib import Path
 
@@ -181,6 +182,26 @@ def test_json_has_all_targets(weights: list[str]) -> None:
     assert document["judged_by"] == "card"
     assert document["summary"]["targets"] == 4
     assert document["failures"][0]["path"] == "generated/broken.png"
+
+
+def test_a_calibration_of_which_nobody_noted_the_settings(weights: list[str], work: Path) -> None:
+    card = json.loads((work / "model.json").read_text())
+    card["sha256"] = hashlib.sha256((work / "model.onnx").read_bytes()).hexdigest()
+    card["calibration"] = {
+        "rate": 1e-3,
+        "observed": 1e-3,
+        "recall": 0.9,
+        "positives": 10,
+        "negatives": 1000,
+    }
+    (work / "model.json").write_text(json.dumps(card))
+    done = run(SIMILARITY, *PLACES, *weights)
+    assert done.returncode == 0, done.stderr
+    assert (
+        "Warning: model.json: counts as not calibrated: an earlier memscan did not note for which "
+        "input and cuts the calibration is; run memscan calibrate again\n"
+    ) in done.stderr
+    assert "They are not calibrated" in done.stdout
 
 
 def test_what_cannot_be_done_is_refused_before_any_work(weights: list[str], work: Path) -> None:

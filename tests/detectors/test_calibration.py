@@ -137,10 +137,14 @@ def test_the_card_keeps_what_is_not_fitted() -> None:
     ]
     card = Card("encoder", "x", Input(8, 8), 4, Cuts(0.1, 0.1), architecture={"output": "y"})
     written = Fitted(fits[0], fits[1], 20, ()).written_into(card, "0" * 64)
+    assert written.calibration is not None
+    assert dataclasses.replace(written.calibration, settings=None) == Calibration(
+        rate=0.01, observed=0.01, recall=0.9, positives=10, negatives=100
+    )
     assert written == dataclasses.replace(
         card,
         cuts=Cuts(fits[0].cut, fits[1].cut),
-        calibration=Calibration(rate=0.01, observed=0.01, recall=0.9, positives=10, negatives=100),
+        calibration=written.calibration,
         sha256="0" * 64,
     )
     assert written.is_calibrated

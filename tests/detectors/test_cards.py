@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import copy
+import dataclasses
 import json
 from pathlib import Path
 from typing import Any
@@ -19,11 +20,9 @@ CARD = Card(
     input=Input(64, 48, channels=1, standardised=True),
     dimensions=8,
     cuts=Cuts(0.85, 0.6),
-    calibration=Calibration(1e-3, 0.0, 0.9, 10, 1000),
-    sha256="0" * 64,
     architecture={"backbone": "convnext-small-cpu"},
     training={"images": 3},
-)
+).calibrated(Cuts(0.85, 0.6), Calibration(1e-3, 0.0, 0.9, 10, 1000), "0" * 64)
 
 numbers = st.floats(-1, 1)
 names = st.text(st.characters(categories=("L", "N")), min_size=1, max_size=40)
@@ -147,6 +146,7 @@ def test_a_changed_field_is_read_or_told(data: st.DataObject) -> None:
         ("calibration.observed", 0.01, "observed must be a number from 0 to 0.001"),
         ("sha256", None, "sha256 must say which weights the calibration is of"),
         ("calibration.positives", 0, "positives must be a whole number"),
+        ("calibration.settings", "0" * 63, "settings must be 64 hexadecimal digits"),
         ("sha256", "F" * 64, "sha256 must be 64 hexadecimal digits"),
         ("sha256", "0" * 63, "sha256 must be 64 hexadecimal digits"),
         ("architecture", None, "architecture must be an object"),
@@ -159,6 +159,53 @@ def test_a_field_without_meaning_is_named(place: str, value: Any, sentence: str)
     (changed[inner] if inner else changed)[name] = value
     with pytest.raises(ValueError, match=sentence):
         cards.parse(changed)
+
+
+@pytest.mark.parametrize(
+    ("place", "value"),
+    [
+        ("kind", "encoder"),
+        ("input.width", 32),
+        ("input.fit", "crop"),
+        ("input.standardised", False),
+        ("dimensions", 9),
+        ("cuts.duplicate", 0.8),
+        ("cuts.similar", 0.5),
+        ("architecture.backbone", "convnext-tiny"),
+        ("sha256", "1" * 64),
+    ],
+)
+def test_a_calibration_is_of_no_other_settings(place: str, value: Any) -> None:
+    changed = document()
+    inner, _, name = place.rpartition(".")
+    (changed[inner] if inner else changed)[name] = value
+    card = cards.parse(changed)
+    assert not card.is_calibrated
+    assert cards.lapse("a/model.onnx", card) == (
+        "a/model.json: counts as not calibrated: the input, the cuts or another setting was "
+        "changed since the calibration; run memscan calibrate again"
+    )
+
+
+def test_what_no_score_depends_on_may_change() -> None:
+    changed = document()
+    changed.update(name="renamed", training={})
+    changed["input"] = dict(reversed(list(changed["input"].items())))
+    other = cards.parse(changed)
+    assert other.is_calibrated
+    assert cards.lapse("model.onnx", other) is None
+
+
+def test_a_calibration_that_notes_no_settings_does_not_count() -> None:
+    changed = document()
+    del changed["calibration"]["settings"]
+    card = cards.parse(changed)
+    assert card.calibration is not None
+    assert not card.is_calibrated
+    sentence = cards.lapse("model.onnx", card)
+    assert sentence is not None
+    assert sentence.startswith("model.json: counts as not calibrated: an earlier memscan did not")
+    assert cards.lapse("model.onnx", dataclasses.replace(card, calibration=None)) is None
 
 
 def test_means_need_deviations_that_divide() -> None:
@@ -202,7 +249,5 @@ def test_weights_must_have_the_sum_on_the_card() -> None:
     with pytest.raises(InputError, match=r"^w: not the file that its card describes"):
         cards.require_hash("w", CARD, b"other")
     empty = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
-    import dataclasses
-
     for said in (None, empty):
         assert cards.require_hash("w", dataclasses.replace(CARD, sha256=said), b"") == empty
