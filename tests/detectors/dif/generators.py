@@ -133,7 +133,8 @@ def _recoloured(crops: Crops) -> Crops:
     """As old prints look: paler, and with a brown cast."""
     pixels = crops.astype(np.float32)
     brown = pixels.mean(-1, keepdims=True) * np.array([1.1, 0.85, 0.6], np.float32)
-    return np.clip((pixels + brown) / 2, 0, 255).round().astype(np.uint8)
+    found: Crops = np.clip((pixels + brown) / 2, 0, 255).round().astype(np.uint8)
+    return found
 
 
 def _tensor(crops: Crops) -> torch.Tensor:
