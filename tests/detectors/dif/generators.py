@@ -27,7 +27,7 @@ FAMILIES = ("A", "B", "C", "A-ft")
 Crops = npt.NDArray[np.uint8]
 
 _LEFT = 0.6
-_SEEDS = {"A": 1, "B": 2, "C": 3}
+_SEEDS = {"A": 1, "B": 7, "C": 3}
 
 
 @dataclass(frozen=True)
