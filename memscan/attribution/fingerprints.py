@@ -8,7 +8,6 @@ from typing import Iterator, NamedTuple, Sequence
 from memscan.errors import InputError
 from memscan.fingerprints import fingerprint
 from memscan.fingerprints.fingerprint import Fingerprint
-from memscan.fingerprints.residuals import RESIDUALS
 
 PUBLISHED = "chk_0.pt"
 """The name of a published fingerprint, in a folder that is called as its generator."""
@@ -39,11 +38,6 @@ def find(paths: Sequence[str], residual: str = PUBLISHED_RESIDUAL) -> list[Found
         if name in found:
             raise InputError(
                 f"{file}: the fingerprint of {name!r} is also in {found[name].path}; give one"
-            )
-        if one.fingerprint.residual not in RESIDUALS:
-            raise InputError(
-                f"{file}: was made with the residual {one.fingerprint.residual!r}, and images can "
-                f"be compared by {' or '.join(RESIDUALS)}"
             )
         found[name] = one
     return [found[name] for name in sorted(found, key=os.fsencode)]

@@ -7,7 +7,7 @@ sign; scores are the correlation times the sign of mean_fake - mean_real.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Mapping, Sequence
+from typing import Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -15,7 +15,7 @@ import numpy.typing as npt
 from memscan.fingerprints import correlation
 from memscan.fingerprints.correlation import PERIOD, Spectrum, Surface
 from memscan.fingerprints.fingerprint import Fingerprint
-from memscan.fingerprints.residuals import RESIDUALS, Pixels, Residual
+from memscan.fingerprints.residuals import Pixels, residual_of
 
 Bytes = npt.NDArray[np.uint8]
 Scores = npt.NDArray[np.float64]
@@ -58,18 +58,12 @@ def _aligned(spare: int) -> int:
 
 @dataclass(frozen=True)
 class Bank:
-    """Fingerprints made ready for many images.
-
-    ``residuals`` are those that fingerprints may name. Raises KeyError for another one's name.
-    """
+    """Fingerprints made ready for many images."""
 
     fingerprints: Sequence[Fingerprint]
-    residuals: Mapping[str, Residual] = field(default_factory=lambda: RESIDUALS)
     _spectra: list[Spectrum] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
-        for one in self.fingerprints:
-            self.residuals[one.residual]
         spectra = [
             orientation(one) * correlation.spectrum(one.pattern) for one in self.fingerprints
         ]
@@ -82,13 +76,14 @@ class Bank:
         image that is smaller than a fingerprint lies amid zeros. All zeros for an image without a
         residual.
         """
-        own: dict[tuple[str, int], Spectrum] = {}
+        own: dict[object, Spectrum] = {}
         found = np.zeros((len(self.fingerprints), PERIOD, PERIOD))
         for place, one in enumerate(self.fingerprints):
-            key = (one.residual, one.side)
+            # A learned residual is each fingerprint's own, the others are shared.
+            key = (one.residual, one.side, place if one.weights else None)
             if key not in own:
                 part = middle(pixels, one.side).astype(np.float32) / np.float32(255)
-                residual = self.residuals[one.residual](part)
+                residual = residual_of(one)(part)
                 own[key] = correlation.spectrum(framed(residual, one.side))
             found[place] = correlation.at_phases(own[key], self._spectra[place], one.side)
         return found

@@ -11,7 +11,7 @@ from memscan.fingerprints.scoring import Bank
 from tests.fingerprints.generators import SIDE, drawn, learned
 
 
-def surfaces(bank: Bank, *pictures: object) -> scoring.Surface:
+def surfaces(bank: Bank, *pictures: object) -> correlation.Surface:
     return np.stack([bank.surfaces(np.asarray(picture)) for picture in pictures])
 
 

@@ -9,9 +9,8 @@ import json
 from typing import Any
 
 from memscan.attributions import Attribution, AttributionReport, Calibrated, Generator
-from memscan.evidence import rates
 from memscan.reports.attribution import wording
-from memscan.reports.json_document import SCHEMA_VERSION, failure
+from memscan.reports.json_document import SCHEMA_VERSION, failure, rate
 from memscan.reports.names import inert, path_fields, path_list_fields
 
 
@@ -87,13 +86,8 @@ def _summary(report: AttributionReport) -> dict[str, Any]:
     total = len(report.attributions)
     return {
         "targets": total,
-        "attributed": {one.name: _rate(report.count(one.name), total) for one in report.generators},
-        "none_of_these": _rate(report.count(None), total),
+        "attributed": {one.name: rate(report.count(one.name), total) for one in report.generators},
+        "none_of_these": rate(report.count(None), total),
         "ambiguous": sum(one.is_ambiguous for one in report.attributions),
         "failures": len(report.failures),
     }
-
-
-def _rate(count: int, total: int) -> dict[str, Any]:
-    rate = rates.rate(count, total)
-    return {"count": count, "share": rate.share, "low": rate.low, "high": rate.high}

@@ -77,8 +77,9 @@ def thresholds(report: AttributionReport) -> str:
 def calibrated(seen: Calibrated) -> str:
     """At which rate thresholds accuse real images, and on how many that rests."""
     return (
-        f"The thresholds let the whole decision accuse at most {100 * seen.rate:.3g} % of real images like "
-        f"the {seen.images:,} that they come from (this rate needs {seen.needed:,})."
+        "The thresholds let the whole decision accuse at most "
+        f"{100 * seen.rate:.3g} % of real images like the {seen.images:,} that they come "
+        f"from (this rate needs {seen.needed:,})."
     )
 
 
@@ -129,8 +130,9 @@ def method(report: PerformanceReport) -> str:
         "Real, generated: the share of either that is judged right, with a Clopper-Pearson "
         "interval; accuracy is the mean of both. As shipped: the threshold half-way between the "
         "class means in training. Nearest mean: half-way between the class means of the other "
-        f"images. At the rate: the threshold that accuses at most {100 * report.rate:.3g} % of real "
-        f"images, from {pool}. Intervals of AUC are from {report.resamples:,} bootstrap samples "
+        "images. At the rate: the threshold that accuses at most "
+        f"{100 * report.rate:.3g} % of real images, from {pool}. Intervals of AUC are "
+        f"from {report.resamples:,} bootstrap samples "
         "(of no width where all pairs are the right way round, which few images cannot prove)."
     )
 

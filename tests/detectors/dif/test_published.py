@@ -11,7 +11,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-torch = pytest.importorskip("torch", reason="torch is not installed (the learned extra has it)")
+pytest.importorskip("torch", reason="torch is not installed (the learned extra has it)")
+
+import torch
 
 from memscan.detectors.dif import published
 from memscan.errors import InputError
