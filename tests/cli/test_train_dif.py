@@ -41,6 +41,18 @@ def images(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     Path("tiny.json").write_text(json.dumps(TINY))
 
 
+def test_the_command_offers_what_there_is() -> None:
+    """It spells out what it would have to import numpy for."""
+    from memscan.cli import train_dif
+    from memscan.detectors.dif import making
+    from memscan.fingerprints import residuals
+
+    assert train_dif.SUFFIX == fingerprint.SUFFIX
+    assert train_dif.RESIDUALS == residuals.NAMES
+    assert train_dif.METHODS == making.METHODS
+    assert making.DEFAULT_RESIDUAL == train_dif.RESIDUALS[0]
+
+
 def needs_torch() -> None:
     pytest.importorskip("torch", reason="torch is not installed (the learned extra has it)")
 

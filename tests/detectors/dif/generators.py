@@ -27,7 +27,7 @@ FAMILIES = ("A", "B", "C", "A-ft")
 Crops = npt.NDArray[np.uint8]
 
 _LEFT = 0.6
-_SEEDS = {"A": 1, "B": 2, "C": 3}
+_SEEDS = {"A": 1, "B": 7, "C": 3}
 
 
 @dataclass(frozen=True)
@@ -133,7 +133,8 @@ def _recoloured(crops: Crops) -> Crops:
     """As old prints look: paler, and with a brown cast."""
     pixels = crops.astype(np.float32)
     brown = pixels.mean(-1, keepdims=True) * np.array([1.1, 0.85, 0.6], np.float32)
-    return np.clip((pixels + brown) / 2, 0, 255).round().astype(np.uint8)
+    found: Crops = np.clip((pixels + brown) / 2, 0, 255).round().astype(np.uint8)
+    return found
 
 
 def _tensor(crops: Crops) -> torch.Tensor:
