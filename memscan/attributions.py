@@ -40,7 +40,8 @@ class Weakness(enum.Enum):
 class Generator:
     """A fingerprint that images were compared with.
 
-    ``threshold`` is the score above which an image counts as this generator's.
+    ``threshold`` is the score above which an image counts as this generator's,
+    ``moved_threshold`` that of the greatest score at any phase; None where none was searched.
     """
 
     name: str
@@ -51,6 +52,7 @@ class Generator:
     mean_real: float
     mean_fake: float
     threshold: float
+    moved_threshold: float | None = None
 
 
 @dataclass(frozen=True)
@@ -73,12 +75,14 @@ class Attribution:
     """One target.
 
     ``scores`` and ``margins`` are in the order of the report's generators. A margin is the score
-    above what real images have, in their deviations; where thresholds were not calibrated, that
+    above the median of real images, in their deviations; where thresholds were not calibrated, that
     above the threshold, in halves of the gap between the class means. ``named`` are the generators
     whose thresholds the scores exceed, the greatest margin first. ``p_value`` is the share
     (k + 1) / (n + 1) of the n real images, k of which have as great a margin by any generator.
-    ``phase`` says how many pixels down and to the right the grid was found, by the generator of the
-    greatest margin; None where phases were not searched.
+
+    ``phase`` is None where the grid lies as in training. Where that names no generator, or another
+    phase does by far more clearly, it is how many pixels down and to the right the grid was found,
+    and scores, margins and names are those of the greatest scores at any phase.
     """
 
     path: str
@@ -125,10 +129,19 @@ class AttributionReport:
 
     @property
     def most_suspect(self) -> list[Attribution]:
-        """``attributions`` with the greatest margin first, those attributed before the others."""
+        """``attributions``, those attributed first, of them those whose grid was not moved.
+
+        Among their like, the greatest margin comes first.
+        """
         return sorted(
-            self.attributions, key=lambda one: (not one.named, -max(one.margins), one.path)
+            self.attributions,
+            key=lambda one: (not one.named, one.phase is not None, -max(one.margins), one.path),
         )
+
+    @property
+    def moved(self) -> int:
+        """How many targets are attributed by a grid that was moved."""
+        return sum(one.phase is not None for one in self.attributions)
 
     def count(self, name: str | None) -> int:
         """How many targets are attributed to a generator, or to none of these."""

@@ -28,31 +28,45 @@ PUBLISHED = (
 )
 
 
+MOVED = 3.0
+"""How many times a margin as the image lies must be exceeded by one elsewhere for the grid to count
+as moved, if both are above: see DESIGN.md for what that costs and brings."""
+
+
 @dataclass(frozen=True)
 class Rule:
-    """How scores become decisions: margins above 0 name a generator."""
+    """How scores become decisions.
+
+    With a ``search``, what is calibrated are the scores of all fingerprints as an image lies, and
+    then the greatest ones at any phase.
+    """
 
     fingerprints: Sequence[Fingerprint]
+    search: bool
     calibration: Calibration | None
 
-    @property
-    def thresholds(self) -> Scores:
+    def thresholds(self, moved: bool) -> Scores:
         """The score of each fingerprint above which it is named."""
         if self.calibration is None:
             return scoring.midpoints(self.fingerprints)
-        return self.calibration.thresholds
+        return self._part(self.calibration.thresholds, moved)
 
-    def margins(self, scores: Scores) -> Scores:
-        """What scores are compared by across fingerprints; in the report as they are."""
+    def margins(self, scores: Scores, moved: bool) -> Scores:
+        """What scores are compared by across fingerprints."""
         if self.calibration is None:
             gaps = scoring.half_gaps(self.fingerprints)
             return (scores - scoring.midpoints(self.fingerprints)) / gaps
-        return self.calibration.standardise(scores)
+        centres = self._part(self.calibration.centres, moved)
+        return (scores - centres) / self._part(self.calibration.deviations, moved)
 
     @property
     def least(self) -> float:
         """The margin above which a fingerprint is named."""
         return 0.0 if self.calibration is None else self.calibration.margin
+
+    def _part(self, values: Scores, moved: bool) -> Scores:
+        count = len(self.fingerprints)
+        return values[count:] if moved else values[:count]
 
 
 def attribute(
@@ -72,8 +86,9 @@ def attribute(
         calibrate: paths of real images; without any, nearest mean decides.
         rate: the share of real images that the decision may accuse of having been made by any
             of the generators.
-        search: whether each image is compared at all 8 x 8 phases of the grid, which needs
-            ``calibrate``; None for whether that is given.
+        search: whether images are compared at all 8 x 8 phases of the grid, which needs
+            ``calibrate``; None for whether that is given. Another phase decides where no
+            fingerprint names an image as it lies, or with MOVED times the margin.
         settings: how images are read.
 
     Raises InputError for paths without images, and for too few real images.
@@ -90,10 +105,10 @@ def attribute(
     fingerprints = [one.fingerprint for one in found]
     bank = Bank(fingerprints)
     real = reading.read(calibrate, "real image", bank, settings) if calibrate else None
-    rule, calibrated = Rule(fingerprints, None), None
+    rule, calibrated = Rule(fingerprints, False, None), None
     if real is not None:
         calibration = _calibration(real, rate, search)
-        rule = Rule(fingerprints, calibration)
+        rule = Rule(fingerprints, search, calibration)
         calibrated = Calibrated(
             paths=tuple(calibrate),
             images=len(real.seen),
@@ -105,13 +120,11 @@ def attribute(
     read = reading.read(targets, "target", bank, settings)
     return AttributionReport(
         version=__version__,
-        generators=tuple(
-            _generator(one, float(threshold)) for one, threshold in zip(found, rule.thresholds)
-        ),
+        generators=tuple(_generator(one, rule, place) for place, one in enumerate(found)),
         search=search,
         calibrated=calibrated,
         targets=read.sources,
-        attributions=tuple(_attribution(one, rule, search) for one in read.seen),
+        attributions=tuple(_attribution(one, rule) for one in read.seen),
         failures=read.failures,
         warnings=tuple(_warnings(fingerprints, real, read)),
         max_pixels=settings.max_pixels,
@@ -133,9 +146,10 @@ def _calibration(real: Read, rate: float, search: bool) -> Calibration:
             f"a false-positive rate of {rate:g} needs at least {needed} real images, and "
             f"--calibrate has {count}; more of them, or --rate {_supported(count)}"
         )
-    scores = scoring.scores(np.stack([one.surfaces for one in real.seen]), search)
+    surfaces = np.stack([one.surfaces for one in real.seen])
+    parts = [scoring.scores(surfaces, moved) for moved in ([False, True] if search else [False])]
     try:
-        return thresholds.calibrate(scores, rate)
+        return thresholds.calibrate(np.concatenate(parts, axis=1), rate)
     except ValueError:
         raise InputError(
             "the real images of --calibrate all have the same score; they must be different "
@@ -149,8 +163,9 @@ def _supported(count: int) -> str:
     return f"{rounded / 1000:g}"
 
 
-def _generator(found: Found, threshold: float) -> Generator:
+def _generator(found: Found, rule: Rule, place: int) -> Generator:
     one = found.fingerprint
+    moved = float(rule.thresholds(True)[place]) if rule.search else None
     return Generator(
         name=one.name,
         path=found.path,
@@ -159,26 +174,34 @@ def _generator(found: Found, threshold: float) -> Generator:
         made=one.made,
         mean_real=one.mean_real,
         mean_fake=one.mean_fake,
-        threshold=threshold,
+        threshold=float(rule.thresholds(False)[place]),
+        moved_threshold=moved,
     )
 
 
-def _attribution(seen: Seen, rule: Rule, search: bool) -> Attribution:
-    scores = scoring.scores(seen.surfaces, search)
-    margins = rule.margins(scores)
+def _attribution(seen: Seen, rule: Rule) -> Attribution:
+    scores = scoring.scores(seen.surfaces, search=False)
+    margins = rule.margins(scores, moved=False)
+    greatest, phase = float(margins.max()), None
+    if rule.search:
+        elsewhere = scoring.scores(seen.surfaces, search=True)
+        moved = rule.margins(elsewhere, moved=True)
+        if moved.max() > max(rule.least, MOVED * greatest if greatest > rule.least else 0):
+            scores, margins = elsewhere, moved
+            down, right = scoring.phases(seen.surfaces)[moved.argmax()].tolist()
+            phase = (down, right)
+        greatest = max(greatest, float(moved.max()))
     order = np.argsort(-margins, kind="stable")
-    named = [rule.fingerprints[place].name for place in order if margins[place] > rule.least]
     p_value = None
     if rule.calibration is not None:
-        p_value = float(rule.calibration.p_values(margins.max()))
-    phase = scoring.phases(seen.surfaces)[order[0]].tolist() if search else None
+        p_value = float(rule.calibration.p_values(np.array(greatest)))
     return Attribution(
         path=seen.path,
         scores=tuple(scores.tolist()),
         margins=tuple(margins.tolist()),
-        named=tuple(named),
+        named=tuple(rule.fingerprints[one].name for one in order if margins[one] > rule.least),
         p_value=p_value,
-        phase=None if phase is None else (phase[0], phase[1]),
+        phase=phase,
         format=seen.format,
         size=seen.size,
         weaknesses=tuple(seen.weaknesses(max(one.side for one in rule.fingerprints))),

@@ -56,8 +56,8 @@ _SUFFIXES = {".txt": "text", ".json": "json", ".csv": "csv", ".html": "html"}
     "--shifts/--no-shifts",
     "search",
     default=None,
-    help="Compare at all 8 x 8 phases of the grid, so that a shift of the image does no harm  "
-    "[default: with --calibrate]",
+    help="Where no fingerprint names an image as it lies, look at all 8 x 8 phases of the grid as "
+    "well: the image may have been moved  [default: with --calibrate]",
 )
 @click.option(
     "--residual",

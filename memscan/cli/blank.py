@@ -39,7 +39,7 @@ _LONGEST = 100  # letters of a file's name
     help="Steps of the training.",
 )  # fmt: skip
 @click.option(
-    "--side", metavar="N", type=click.IntRange(16, 1024), default=128, show_default=True,
+    "--side", metavar="N", type=click.IntRange(32, 1024), default=128, show_default=True,
     help="Pixels a side of the grey image, a multiple of 16.",
 )  # fmt: skip
 @click.option(

@@ -18,8 +18,8 @@ _REACH = 3  # frequencies on each side that a peak is compared with
 class Peak(NamedTuple):
     """How strong the frequencies of a grid are beside those around them; about 1 is no grid.
 
-    It is the mean over the frequencies of this period and of no shorter one; white noise has 1.1,
-    with a deviation of 0.2 at two pixels and less at longer periods.
+    It is the mean over the frequencies of this period and of no shorter one; white noise has
+    0.9 to 1.1, with a deviation of 0.2 at two pixels and less at longer periods.
     """
 
     period: int

@@ -18,7 +18,8 @@ _CONTRAST = 4  # the power that leaves only peaks of the logarithm, as published
 
 def of_pattern(pattern: Pixels) -> Image.Image:
     """The pattern (height, width, 3), each channel around its mean, stretched."""
-    centred = pattern - pattern.mean(axis=(0, 1))
+    planes = pattern.astype(np.float64)
+    centred = planes - planes.mean(axis=(0, 1))
     scale = _DEVIATIONS * np.maximum(centred.std(axis=(0, 1)), np.finfo(np.float32).tiny)
     return _drawn(0.5 + centred / (2 * scale))
 

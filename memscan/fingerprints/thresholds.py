@@ -1,9 +1,10 @@
 """Thresholds at a stated false-positive rate, from the scores of real images.
 
 With several fingerprints the rate is that of the whole decision: the share of real images that
-*any* of them accuses. Scores are standardised by each fingerprint's real images, and an image's
-greatest margin is compared with those of the real images, as in conformal prediction (Vovk et al.,
-2005). For the comparison to be fair, each real image is standardised by the others alone.
+*any* of them accuses. Scores are standardised by the median and the quartiles that real images have
+by each fingerprint, and an image's greatest margin is compared with those of the real images, as in
+conformal prediction (Vovk et al., 2005). For the comparison to be fair, each real image is
+standardised by the others alone.
 """
 
 from __future__ import annotations
@@ -11,10 +12,14 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from fractions import Fraction
+from typing import Sequence
 
 import numpy as np
 
 from memscan.fingerprints.scoring import Scores
+
+_QUARTILES = (0.25, 0.5, 0.75)
+_QUARTILES_APART = 1.349  # deviations, of a normal distribution
 
 LEAST_IMAGES = 3
 """Real images without which nothing can be standardised when one of them is left out."""
@@ -34,8 +39,9 @@ def supported(images: int) -> float:
 class Calibration:
     """What the scores of real images say about those of others.
 
-    ``centres`` and ``deviations`` are of shape (K,); ``margins`` the greatest margins of the real
-    images, rising. An image is accused whose margin is above ``margin``.
+    ``centres`` (medians) and ``deviations`` (from the quartiles) are of shape (K,), K being the
+    fingerprints, or the fingerprints and what else is looked at; ``margins`` the greatest margins
+    of the real images, rising. An image is accused whose margin is above ``margin``.
     """
 
     rate: float
@@ -50,7 +56,7 @@ class Calibration:
         return self.centres + self.margin * self.deviations
 
     def standardise(self, scores: Scores) -> Scores:
-        """Margins of scores (..., K): deviations above what real images have on average."""
+        """Margins of scores (..., K): deviations above the median of real images."""
         return (scores - self.centres) / self.deviations
 
     def p_values(self, greatest: Scores) -> Scores:
@@ -67,12 +73,12 @@ def calibrate(scores: Scores, rate: float) -> Calibration:
     count = len(scores)
     if not 0 < rate < 1 or count < needed(rate):
         raise ValueError("too few real images for this rate")
-    deviations = scores.std(axis=0, ddof=1)
+    centres, deviations = _spread(np.quantile(scores, _QUARTILES, axis=0))
     if not (deviations > 0).all():
         raise ValueError("the real images do not differ")
     margins = np.sort(_left_out(scores).max(axis=1))
     allowed = math.floor(_exact(rate) * (count + 1))
-    return Calibration(rate, scores.mean(axis=0), deviations, margins, float(margins[-allowed]))
+    return Calibration(rate, centres, deviations, margins, float(margins[-allowed]))
 
 
 def _exact(rate: float) -> Fraction:
@@ -81,11 +87,28 @@ def _exact(rate: float) -> Fraction:
 
 
 def _left_out(scores: Scores) -> Scores:
-    """Each image's margins by the mean and the deviation of the others."""
+    """Each image's margins by the median and the quartiles of the others."""
     count = len(scores)
-    centred = scores - scores.mean(axis=0)
-    squares = (centred**2).sum(axis=0) - centred**2 * count / (count - 1)
-    deviations = np.sqrt(np.maximum(squares, 0) / (count - 2))
-    return np.asarray(
-        centred * count / (count - 1) / np.maximum(deviations, np.finfo(np.float64).tiny)
-    )
+    order = np.argsort(scores, axis=0, kind="stable")
+    ranks = np.empty_like(order)
+    np.put_along_axis(ranks, order, np.arange(count)[:, None], axis=0)
+    rising = np.take_along_axis(scores, order, axis=0)
+
+    def of_others(place: int) -> Scores:
+        """What is at a place among the others, for each image that is left out."""
+        there = np.minimum(place + (ranks <= place), count - 1)
+        return np.asarray(np.take_along_axis(rising, there, axis=0))
+
+    quartiles = []
+    for share in _QUARTILES:
+        place = share * (count - 2)
+        low, part = int(place), place - int(place)
+        quartiles.append((1 - part) * of_others(low) + part * of_others(low + 1))
+    centres, deviations = _spread(quartiles)
+    return np.asarray((scores - centres) / np.maximum(deviations, np.finfo(np.float64).tiny))
+
+
+def _spread(quartiles: Sequence[Scores] | Scores) -> tuple[Scores, Scores]:
+    """The centre and the deviation of scores that have these quartiles."""
+    low, middle, high = quartiles
+    return middle, (high - low) / _QUARTILES_APART

@@ -80,11 +80,6 @@ def test_fingerprints_of_several_sizes_and_residuals_meet_the_same_image() -> No
     assert np.array_equal(Bank(some).surfaces(pixels), np.stack(alone))
 
 
-def test_a_residual_that_is_not_known_is_refused() -> None:
-    with pytest.raises(KeyError):
-        Bank([dataclasses.replace(learned("alpha"), residual="mystery")])
-
-
 def test_the_midpoint_is_oriented_as_scores_are() -> None:
     some = [
         dataclasses.replace(learned("a"), mean_real=0.01, mean_fake=0.05),

@@ -38,9 +38,9 @@ HOSTILE = "=cmd|'\x1b[31m\n\u202e\udce9<script>.png"
 
 
 def generator(name: str, threshold: float, made: str = "dif") -> Generator:
-    return Generator(
-        name, f"prints/{name}.dif.npz", 256, "laplacian", made, -0.001, 0.013, threshold
-    )
+    path = f"prints/{name}.dif.npz"
+    means = -0.001, 0.013
+    return Generator(name, path, 256, "laplacian", made, *means, threshold, 2 * threshold)
 
 
 def target(
@@ -49,7 +49,7 @@ def target(
     margins: tuple[float, float, float],
     named: tuple[str, ...] = (),
     p_value: float | None = 0.5,
-    phase: tuple[int, int] | None = (0, 0),
+    phase: tuple[int, int] | None = None,
     weaknesses: tuple[Weakness, ...] = (),
     format: str = "PNG",
 ) -> Attribution:
@@ -73,7 +73,7 @@ CALIBRATED = AttributionReport(
     calibrated=Calibrated(("photos",), 60, 0.05, 19, 3.25),
     targets=(Source("generated", 6), Source("caf\udce9", 1)),
     attributions=(
-        target(HOSTILE, (0.002, 0.001, 0.003), (0.5, -1.0, 0.25), p_value=0.75, phase=(7, 1)),
+        target(HOSTILE, (0.002, 0.001, 0.003), (0.5, -1.0, 0.25), p_value=0.75),
         target("generated/a.png", (0.05, 0.002, 0.001), (12.5, 0.1, -0.4), ("alpha",), 1 / 61),
         target(
             "generated/b.jpg",
@@ -91,7 +91,6 @@ CALIBRATED = AttributionReport(
             (3.5, -0.5, 21.0),
             ("glide", "alpha"),
             1 / 61,
-            (0, 4),
         ),
         target(
             "generated/d.png",
@@ -107,6 +106,9 @@ CALIBRATED = AttributionReport(
 
 PLAIN = dataclasses.replace(
     CALIBRATED,
+    generators=tuple(
+        dataclasses.replace(one, moved_threshold=None) for one in CALIBRATED.generators
+    ),
     search=False,
     calibrated=None,
     attributions=tuple(
@@ -192,6 +194,7 @@ def test_the_report_is_as_accepted(case: str, suffix: str) -> None:
 def test_the_most_suspect_come_first_and_the_rest_is_counted() -> None:
     order = [one.path[-6:] for one in CALIBRATED.most_suspect]
     assert order == ["/c.png", "/a.png", "/b.jpg", "t>.png", "/d.png"]
+    assert CALIBRATED.moved == 1
     text = render(CALIBRATED, "text", shown=1)
     assert "generated/c.png" in text
     assert "generated/a.png" not in text
@@ -204,12 +207,11 @@ def test_a_rival_is_named_and_a_faint_echo_is_not() -> None:
     by_path = {one.path: one for one in CALIBRATED.attributions}
     rivals, echo = by_path["generated/b.jpg"], by_path["generated/c.png"]
     assert (rivals.is_ambiguous, echo.is_ambiguous) == (True, False)
-    assert wording.decision(rivals) == "beta<b>\\x1b[0m or alpha"
+    assert wording.decision(rivals) == "beta<b>\\x1b[0m or alpha, moved"
     assert wording.decision(echo) == "glide"
-    assert list(wording.remarks(echo)) == [
-        "above its threshold as well: alpha",
-        "grid moved by 0 px down and 4 px to the right",
-    ]
+    assert list(wording.remarks(echo)) == ["above its threshold as well: alpha"]
+    (moved,) = wording.remarks(rivals)
+    assert moved.startswith("grid moved by 3 px down and 1 px to the right")
     assert list(wording.remarks(by_path[HOSTILE])) == []
 
 

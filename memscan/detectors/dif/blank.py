@@ -22,6 +22,9 @@ GREY = 0.5
 
 RATE = 5e-5
 DEPTH = 4
+LEAST_SIDE = 2 << DEPTH
+"""A single value is left of a smaller one half-way, whose statistics normalisation cannot take."""
+
 CHANNELS, AMPLITUDE, SHAKE = 16, 0.1, 0.03
 """Of the noise that the network draws from: channels, range, and what each step adds to it."""
 
@@ -49,8 +52,8 @@ def draw(
 
     Raises InputError for a side that the network cannot halve as often as it does.
     """
-    if side % (1 << DEPTH) or side <= 0:
-        raise InputError(f"--side must be a multiple of {1 << DEPTH}, as the network halves it")
+    if side % (1 << DEPTH) or side < LEAST_SIDE:
+        raise InputError(f"--side must be a multiple of {1 << DEPTH}, and at least {LEAST_SIDE}")
     where = devices.choose(device)
     generator = torch.Generator().manual_seed(seed)
     with torch.random.fork_rng():

@@ -9,7 +9,7 @@ import csv
 import io
 from typing import Iterator
 
-from memscan.attributions import Attribution, AttributionReport
+from memscan.attributions import Attribution, AttributionReport, Generator
 from memscan.reports.names import path_cells, table_cell
 
 COLUMNS = (
@@ -20,6 +20,7 @@ COLUMNS = (
     "threshold",
     "attributed",
     "rank",
+    "moved",
     "p_value",
     "format",
     "width",
@@ -35,7 +36,8 @@ def render(report: AttributionReport, shown: int, verbose: bool) -> str:
     """The whole report.
 
     ``attributed`` is true for the one generator that the target is attributed to, ``rank`` its
-    place among those whose thresholds are exceeded.
+    place among those whose thresholds are exceeded. ``moved`` is how many pixels down and to the
+    right the grid was found where it does not lie as in training.
     """
     text = io.StringIO()
     table = csv.DictWriter(text, COLUMNS, restval="", lineterminator="\n")
@@ -61,7 +63,8 @@ def _rows(one: Attribution, report: AttributionReport) -> Iterator[dict[str, obj
             "generator": table_cell(generator.name),
             "score": score,
             "margin": margin,
-            "threshold": generator.threshold,
+            "threshold": _threshold(generator, one),
+            "moved": "" if one.phase is None else f"{one.phase[0]} {one.phase[1]}",
             "attributed": "true" if generator.name == one.generator else "false",
             "rank": one.named.index(generator.name) + 1 if is_named else "",
             "p_value": "" if one.p_value is None else one.p_value,
@@ -70,3 +73,7 @@ def _rows(one: Attribution, report: AttributionReport) -> Iterator[dict[str, obj
             "height": one.size[1],
             "weaknesses": " ".join(weakness.value for weakness in one.weaknesses),
         }
+
+
+def _threshold(generator: Generator, one: Attribution) -> float | None:
+    return generator.threshold if one.phase is None else generator.moved_threshold

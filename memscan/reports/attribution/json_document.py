@@ -79,6 +79,7 @@ def _generator(one: Generator) -> dict[str, Any]:
         "mean_real": one.mean_real,
         "mean_fake": one.mean_fake,
         "threshold": one.threshold,
+        "moved_threshold": one.moved_threshold,
     }
 
 
@@ -88,6 +89,7 @@ def _summary(report: AttributionReport) -> dict[str, Any]:
         "targets": total,
         "attributed": {one.name: rate(report.count(one.name), total) for one in report.generators},
         "none_of_these": rate(report.count(None), total),
+        "moved": report.moved,
         "ambiguous": sum(one.is_ambiguous for one in report.attributions),
         "failures": len(report.failures),
     }

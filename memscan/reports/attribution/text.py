@@ -28,10 +28,11 @@ def _lines(report: AttributionReport, shown: int, verbose: bool) -> Iterator[str
         yield f"[+] Found {place.found} target images in {inert_path(place.path)}"
     yield from unread_lines(report.failures, verbose)
     yield ""
-    yield f"{'Fingerprint':{_NAME}}{'side':>6}{'threshold':>12}  residual, origin"
+    yield f"{'Fingerprint':{_NAME}}{'side':>6}{'threshold':>12}{'if moved':>10}  residual, origin"
     for one in report.generators:
+        moved = "" if one.moved_threshold is None else f"{one.moved_threshold:.5f}"
         origin = f"{inert(one.residual)}, {inert(one.made)}"
-        yield f"{inert(one.name):{_NAME}}{one.side:>6}{one.threshold:>12.5f}  {origin}"
+        yield f"{inert(one.name):{_NAME}}{one.side:>6}{one.threshold:>12.5f}{moved:>10}  {origin}"
     yield ""
     if shown:
         yield from _most_suspect(report, shown)
@@ -74,6 +75,8 @@ def _summary(report: AttributionReport) -> Iterator[str]:
             f"Attributed to {words}: {count} ({rate.share:.1%}, 95% interval {rate.low:.1%} to "
             f"{rate.high:.1%})"
         )
+    if report.moved:
+        yield f"Of those, by a grid that was moved: {report.moved}"
     ambiguous = sum(one.is_ambiguous for one in report.attributions)
     if ambiguous:
         yield f"Between several generators: {ambiguous}"

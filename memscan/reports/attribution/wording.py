@@ -40,7 +40,8 @@ def decision(one: Attribution) -> str:
     if not one.named:
         return NONE
     first, *others = map(inert, one.named)
-    return f"{first} or {others[0]}" if one.is_ambiguous else first
+    words = f"{first} or {others[0]}" if one.is_ambiguous else first
+    return words if one.phase is None else f"{words}, moved"
 
 
 def remarks(one: Attribution) -> Iterator[str]:
@@ -48,9 +49,12 @@ def remarks(one: Attribution) -> Iterator[str]:
     others = one.named[2 if one.is_ambiguous else 1 :]
     if others:
         yield f"above its threshold as well: {', '.join(map(inert, others))}"
-    if one.named and one.phase not in (None, (0, 0)):
-        down, right = one.phase or (0, 0)
-        yield f"grid moved by {down} px down and {right} px to the right"
+    if one.phase is not None:
+        down, right = one.phase
+        yield (
+            f"grid moved by {down} px down and {right} px to the right; at another place, "
+            "generators with one kind of grid are hard to tell apart"
+        )
 
 
 def weaknesses(one: Attribution) -> str:
@@ -62,7 +66,8 @@ def thresholds(report: AttributionReport) -> str:
     """Where the thresholds come from, and what they are worth."""
     seen = report.calibrated
     where = (
-        "Each image was compared at all 64 phases of an 8 x 8 grid"
+        "Where no fingerprint names an image as it lies, or one does by far more clearly at "
+        "another place, all 64 phases of an 8 x 8 grid count"
         if report.search
         else "Images were compared as they lie, without a search over the phases of the grid"
     )
