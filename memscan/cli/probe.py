@@ -7,7 +7,7 @@ import os
 import click
 from click.core import ParameterSource
 
-from memscan.cli import options, outputs
+from memscan.cli import options, outputs, probe_demo
 from memscan.cli.gate import exit_code
 from memscan.cli.process import ExitCode, warn, write_stdout
 from memscan.cli.progress import progress_bars
@@ -261,3 +261,6 @@ def _refuse_overwriting(written: tuple[str, ...], read: tuple[str | None, ...]) 
     for path in written:
         if os.path.realpath(path) in inputs:
             raise click.UsageError(f"{path}: given as an output and as a file that is read")
+
+
+command.add_command(probe_demo.command)
