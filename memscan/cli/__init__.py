@@ -16,6 +16,8 @@ from memscan.cli import (
     index,
     latents,
     plot,
+    probe,
+    sample,
     similarity,
     train,
 )
@@ -33,10 +35,12 @@ def memscan(context: click.Context) -> None:
 memscan.add_command(detect.command)
 memscan.add_command(duplicates.command)
 memscan.add_command(similarity.command)
+memscan.add_command(probe.command)
 memscan.add_command(index.command)
 memscan.add_command(evaluate.command)
 memscan.add_command(latents.command)
 memscan.add_command(train.command)
+memscan.add_command(sample.command)
 memscan.add_command(calibrate.command)
 memscan.add_command(plot.command)
 memscan.add_command(cache.command)

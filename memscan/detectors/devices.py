@@ -35,6 +35,11 @@ def choose(name: str = "auto") -> torch.device:
     return torch.device(name)
 
 
+def use_one_thread() -> None:
+    """Leave the other cores to the other processes, each of which works on one."""
+    torch.set_num_threads(1)
+
+
 def mixed_precision(device: torch.device) -> ContextManager[object]:
     """Half precision where it pays, on CUDA; nothing elsewhere.
 

@@ -126,6 +126,8 @@ def probe(
         target_failures=ours.all_failures(),
         reference_failures=theirs.all_failures(),
         warnings=tuple(warnings),
+        targets=ours.sources,
+        references=theirs.sources,
     )
 
 
