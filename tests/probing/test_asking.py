@@ -9,13 +9,15 @@ from typing import Any, Sequence
 import pytest
 from PIL import Image
 
-torch = pytest.importorskip("torch", reason="torch is not installed (extra diffusion)")
+pytest.importorskip("torch", reason="torch is not installed (extra diffusion)")
 
-from memscan.errors import InputError  # noqa: E402
-from memscan.probes import ProbeOptions, ProbeReport  # noqa: E402
-from memscan.probing.asking import probe  # noqa: E402
-from memscan.records import Stage  # noqa: E402
-from tests.detectors.diffusion import toys  # noqa: E402
+import torch
+
+from memscan.errors import InputError
+from memscan.probes import ProbeOptions, ProbeReport
+from memscan.probing.asking import probe
+from memscan.records import Stage
+from tests.detectors.diffusion import toys
 
 OPTIONS = ProbeOptions(steps=40, depth=8, prompts=2, iterations=4, loss_levels=(2, 4), noises=2)
 MEMORIES, NEW, KNOWN = 4, 5, 99
@@ -81,7 +83,7 @@ def test_all_methods_tell_what_is_remembered_and_the_report_says_all() -> None:
     shown = [one.path for one in report.probes if one.pictures is not None]
     assert shown == sorted(sorted(scores, key=scores.__getitem__)[-2:])
     assert (report.model, report.fingerprint) == ("a toy", toys.mixture(MEMORIES).fingerprint)
-    assert report.options["depth"] == 4
+    assert report.options["depth"] == 8
     assert report.warnings == ()
     assert not report.captioned
 

@@ -76,7 +76,7 @@ def test_a_file_that_only_has_an_unfinished_line_of_something_else_is_refused(
 
 
 def test_a_place_that_cannot_be_written_is_told(tmp_path: Path) -> None:
-    with pytest.raises(OutputError, match="nowhere/values.jsonl: cannot be written"):
+    with pytest.raises(OutputError, match=r"nowhere/values\.jsonl: cannot be written"):
         Measurements(str(tmp_path / "nowhere/values.jsonl"))
     with pytest.raises(InputError, match="not a regular file"):
         Measurements(str(tmp_path))

@@ -2,13 +2,15 @@ from __future__ import annotations
 
 import pytest
 
-torch = pytest.importorskip("torch", reason="torch is not installed (extra diffusion)")
+pytest.importorskip("torch", reason="torch is not installed (extra diffusion)")
 
-from memscan.detectors.diffusion import ddim  # noqa: E402
-from memscan.detectors.diffusion.ddim import Grid  # noqa: E402
-from memscan.errors import InputError  # noqa: E402
-from tests.detectors.diffusion import toys  # noqa: E402
-from tests.detectors.diffusion.toys import BROAD, Mixture  # noqa: E402
+import torch
+
+from memscan.detectors.diffusion import ddim
+from memscan.detectors.diffusion.ddim import Grid
+from memscan.errors import InputError
+from tests.detectors.diffusion import toys
+from tests.detectors.diffusion.toys import BROAD, Mixture
 
 
 def _apart(first: torch.Tensor, second: torch.Tensor) -> float:

@@ -5,11 +5,13 @@ import dataclasses
 import numpy as np
 import pytest
 
-torch = pytest.importorskip("torch", reason="torch is not installed (extra diffusion)")
+pytest.importorskip("torch", reason="torch is not installed (extra diffusion)")
 
-from memscan.detectors.diffusion import ddim, denoising_loss  # noqa: E402
-from memscan.probes import ProbeOptions  # noqa: E402
-from tests.detectors.diffusion import toys  # noqa: E402
+import torch
+
+from memscan.detectors.diffusion import ddim, denoising_loss
+from memscan.probes import ProbeOptions
+from tests.detectors.diffusion import toys
 
 OPTIONS = ProbeOptions(noises=3)
 

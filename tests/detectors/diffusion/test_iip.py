@@ -5,12 +5,14 @@ import dataclasses
 import numpy as np
 import pytest
 
-torch = pytest.importorskip("torch", reason="torch is not installed (extra diffusion)")
+pytest.importorskip("torch", reason="torch is not installed (extra diffusion)")
 
-from memscan.detectors.diffusion import ddim, iip, prompts  # noqa: E402
-from memscan.errors import InputError  # noqa: E402
-from memscan.probes import MOST_PICTURE, ProbeOptions  # noqa: E402
-from tests.detectors.diffusion import toys  # noqa: E402
+import torch
+
+from memscan.detectors.diffusion import ddim, iip, prompts
+from memscan.errors import InputError
+from memscan.probes import MOST_PICTURE, ProbeOptions
+from tests.detectors.diffusion import toys
 
 OPTIONS = ProbeOptions(prompts=3)
 
@@ -117,7 +119,7 @@ def test_optimisation_is_that_of_each_row_by_itself() -> None:
             loss = (text - null).square().sum().sqrt()
             seen.append((float(loss.detach()), learned.detach().clone()))
             optimiser.zero_grad()
-            loss.backward()
+            loss.backward()  # type: ignore[no-untyped-call]
             assert learned.grad is not None
             learned.grad[:, 0] = 0
             optimiser.step()

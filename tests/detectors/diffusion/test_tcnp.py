@@ -5,12 +5,14 @@ import dataclasses
 import numpy as np
 import pytest
 
-torch = pytest.importorskip("torch", reason="torch is not installed (extra diffusion)")
+pytest.importorskip("torch", reason="torch is not installed (extra diffusion)")
 
-from memscan.detectors.diffusion import ddim, prompts, tcnp  # noqa: E402
-from memscan.errors import InputError  # noqa: E402
-from memscan.probes import ProbeOptions  # noqa: E402
-from tests.detectors.diffusion import toys  # noqa: E402
+import torch
+
+from memscan.detectors.diffusion import ddim, prompts, tcnp
+from memscan.errors import InputError
+from memscan.probes import ProbeOptions
+from tests.detectors.diffusion import toys
 
 OPTIONS = ProbeOptions(steps=20, depth=8, prompts=2, generations=3)
 
