@@ -13,7 +13,7 @@ pytest.importorskip("torch", reason="torch is not installed (extra diffusion)")
 
 import torch
 
-from memscan.errors import InputError
+from memscan.errors import HashError, InputError
 from memscan.probes import ProbeOptions, ProbeReport
 from memscan.probing.asking import probe
 from memscan.records import Stage
@@ -166,6 +166,32 @@ def test_an_image_of_which_the_model_makes_no_number_is_a_failure() -> None:
         _probe(blind, targets="targets/black.png")
 
 
+class _Picky(toys.Mixture):
+    """Cannot make latents of white images, and has no memory for many."""
+
+    def encode(self, images: Sequence[Image.Image]) -> torch.Tensor:
+        if any(image.getpixel((0, 0)) == (255, 255, 255) for image in images):
+            raise HashError("too white")
+        return super().encode(images)
+
+    def predict(self, latents: torch.Tensor, step: int, embeddings: torch.Tensor) -> torch.Tensor:
+        if len(latents) > 32:
+            raise torch.cuda.OutOfMemoryError("of 2 GiB")
+        return super().predict(latents, step, embeddings)
+
+
+def test_what_the_model_cannot_take_is_told() -> None:
+    Image.new("RGB", (8, 8), "white").save("targets/white.png")
+    toy = toys.mixture(MEMORIES)
+    picky = _Picky(toy._means[:MEMORIES].reshape(-1, 8, 8), toy._means[MEMORIES:].reshape(-1, 8, 8))
+    report = _probe(picky, methods=("loss",), batch=32)
+    (failure,) = report.target_failures
+    assert (failure.path, failure.stage) == ("targets/white.png", Stage.HASH)
+    assert failure.message == "too white"
+    with pytest.raises(InputError, match=r"memory of the device is too small: .* \(--batch\)"):
+        _probe(picky, methods=("loss",), batch=33)
+
+
 def test_what_was_measured_is_not_asked_again() -> None:
     model = toys.mixture(MEMORIES)
     first = _probe(model, measurements="values.jsonl")
@@ -242,6 +268,22 @@ def test_an_image_without_a_caption_is_refused() -> None:
     Path(path).write_text("\n".join(line for line in lines if "known/3.png" not in line))
     with pytest.raises(InputError, match=r"1 of 108 images have no caption .* known/3.png"):
         _probe(captions=path)
+
+
+class _Mute(toys.Mixture):
+    """Is overwhelmed by one word."""
+
+    def embed(self, prompts: Sequence[str]) -> torch.Tensor:
+        embeddings = super().embed(prompts)
+        embeddings[["memory2" in prompt for prompt in prompts]] = torch.nan
+        return embeddings
+
+
+def test_a_caption_of_which_the_model_makes_no_number_is_refused() -> None:
+    toy = toys.mixture(MEMORIES)
+    mute = _Mute(toy._means[:MEMORIES].reshape(-1, 8, 8), toy._means[MEMORIES:].reshape(-1, 8, 8))
+    with pytest.raises(InputError, match="the caption 'memory2': the model gives no finite number"):
+        _probe(mute, methods=("tcnp",), captions=_captions())
 
 
 def test_progress_counts_what_is_done() -> None:
