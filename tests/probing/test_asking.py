@@ -109,13 +109,16 @@ def test_a_small_reference_accuses_nobody_and_says_so() -> None:
     assert report.thresholds == {"loss": None}
     assert min(one.methods["loss"].p_value for one in report.probes) == 1 / 21
     (warning,) = report.warnings
-    assert "20 different images: with fewer than 99 none can be accused" in warning
+    assert "the reference: 20; with fewer than 99 nothing can be called memorised" in warning
 
 
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        ({"reference": "known/0.png"}, "known/0.png: 1 different images .* at least 3, and 99"),
+        (
+            {"reference": "known/0.png"},
+            "known/0.png: .* measured: 1; .* least 3, and 99",
+        ),
         ({"reference": "nothing"}, "nothing: there is no such file"),
         ({"targets": []}, "no target was given"),
         ({"targets": "empty"}, "empty: no images here"),
@@ -141,8 +144,8 @@ def test_equal_reference_images_count_once_and_targets_among_them_are_told() -> 
     report = _probe(methods=("loss",))
     assert len(report.reference_scores["loss"]) == KNOWN
     again, inside = report.warnings
-    assert again.startswith("1 reference images are equal to others")
-    assert inside.startswith("1 targets are reference images as well, such as targets/known.png")
+    assert again == "reference images that are equal to others and do not count: 1"
+    assert "reference images as well: 1, such as targets/known.png" in inside
 
 
 class _Blind(toys.Mixture):
