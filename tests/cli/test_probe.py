@@ -129,6 +129,7 @@ def test_a_small_reference_accuses_nobody_and_warns(probe: Probe, here: Path) ->
         ((*PLACES[:4], "--reference", "nowhere"), "nowhere"),
         ((*PLACES, "--captions", "labels.csv", "--method", "tcnp"), "columns path, caption"),
         (("forget",), "No such command 'forget'"),
+        (("--seed", "1", "demo"), "--seed is an option of the probe, not of demo"),
     ],
 )
 def test_what_cannot_be_done_is_refused(
