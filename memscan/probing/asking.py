@@ -162,7 +162,7 @@ def _require_any(images: Images, keys: Keys) -> None:
     if not keys:
         first = images.failures[0]
         raise InputError(
-            f"{images.names}: no target can be measured ({first.path}: {first.message})"
+            f"{images.names}: no target can be measured (first {first.path}: {first.message})"
         )
 
 
