@@ -16,7 +16,6 @@ from memscan.reports.memorisation import FORMATS, SUFFIXES, render
 if TYPE_CHECKING:
     from memscan.evaluation.digits.plan import Plan
 
-_QUICK = {"steps": 1500}
 _CHECKPOINT = ".checkpoint"
 
 
@@ -94,10 +93,8 @@ def command(
 
 
 def _plan(duplicates: int, quick: bool) -> Plan:
-    from memscan.detectors.diffusion.digits_recipe import Recipe
-    from memscan.evaluation.digits.plan import Plan
+    from memscan.evaluation.digits.plan import QUICK, Plan
 
-    recipe = Recipe(duplicates=duplicates)
-    if not quick:
-        return Plan(recipe)
-    return Plan(dataclasses.replace(recipe, **_QUICK), edits=("as-is",))
+    plan = QUICK if quick else Plan()
+    recipe = dataclasses.replace(plan.recipe, duplicates=duplicates)
+    return dataclasses.replace(plan, recipe=recipe)
