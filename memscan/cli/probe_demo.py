@@ -24,7 +24,7 @@ _CHECKPOINT = ".checkpoint"
     "--seeds",
     metavar="N",
     type=click.IntRange(1, 100),
-    default=3,
+    default=5,
     show_default=True,
     help="Models that are trained, each on images of its own.",
 )

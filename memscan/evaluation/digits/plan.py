@@ -51,7 +51,7 @@ class Plan:
 
 
 QUICK = Plan(
-    Recipe(memorised=8, held_out=1379, width=128, blocks=3, steps=1500),
+    Recipe(memorised=16, held_out=947, steps=1200),
     depths=(10, 5),
     guidances=(7.5,),
     edits=("as-is",),
