@@ -23,9 +23,9 @@ def test_what_was_memorised_is_found_and_the_optimisation_matters() -> None:
     scores = outcome.scores["as-is"]
     assert {len(one) for one in scores.values()} == {outcome.memorised + QUICK.others}
     auc = {method: experiment.auc(one, outcome.memorised) for method, one in scores.items()}
-    assert auc["iip"] >= 0.95
-    assert auc["iip"] > auc[ABLATION]
-    assert auc["loss"] >= 0.95
+    assert auc["iip"] >= 0.9
+    assert auc["iip"] > auc[ABLATION] + 0.01
+    assert auc["loss"] >= 0.9
     assert outcome.regenerated >= 0.2
     assert max(outcome.choosing) == outcome.choosing[QUICK.settings.index(outcome.setting)]
 
