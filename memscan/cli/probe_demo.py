@@ -16,7 +16,6 @@ from memscan.reports.memorisation import FORMATS, SUFFIXES, render
 if TYPE_CHECKING:
     from memscan.evaluation.digits.plan import Plan
 
-_QUICK = {"steps": 1500}
 _CHECKPOINT = ".checkpoint"
 
 
@@ -25,9 +24,7 @@ _CHECKPOINT = ".checkpoint"
     "--seeds",
     metavar="N",
     type=click.IntRange(1, 100),
-    default=3,
-    show_default=True,
-    help="Models that are trained, each on images of its own.",
+    help="Models that are trained, each on images of its own  [default: 5, or 1 with --quick]",
 )
 @click.option(
     "--duplicates",
@@ -38,7 +35,7 @@ _CHECKPOINT = ".checkpoint"
     help="How often each memorised image stands among those trained on.",
 )
 @click.option(
-    "--quick", is_flag=True, help="One seed, a short training, unedited images: a minute."
+    "--quick", is_flag=True, help="A short training on fewer images, none edited: half a minute."
 )
 @options.outputs(SUFFIXES)
 @options.stdout_format(FORMATS)
@@ -46,7 +43,7 @@ _CHECKPOINT = ".checkpoint"
 @options.jobs
 @options.no_progress
 def command(
-    seeds: int,
+    seeds: int | None,
     duplicates: int,
     quick: bool,
     output_paths: tuple[str, ...],
@@ -80,7 +77,7 @@ def command(
     with progress_bars(not no_progress) as progress:
         done = experiments.run(
             _plan(duplicates, quick),
-            range(1 if quick else seeds),
+            range(seeds or (1 if quick else 5)),
             device=device,
             jobs=jobs,
             checkpoint=output_paths[0] + _CHECKPOINT if output_paths else None,
@@ -94,10 +91,8 @@ def command(
 
 
 def _plan(duplicates: int, quick: bool) -> Plan:
-    from memscan.detectors.diffusion.digits_recipe import Recipe
-    from memscan.evaluation.digits.plan import Plan
+    from memscan.evaluation.digits.plan import QUICK, Plan
 
-    recipe = Recipe(duplicates=duplicates)
-    if not quick:
-        return Plan(recipe)
-    return Plan(dataclasses.replace(recipe, **_QUICK), edits=("as-is",))
+    plan = QUICK if quick else Plan()
+    recipe = dataclasses.replace(plan.recipe, duplicates=duplicates)
+    return dataclasses.replace(plan, recipe=recipe)

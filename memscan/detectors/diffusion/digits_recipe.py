@@ -16,8 +16,8 @@ class Recipe:
     memorised: int = 24
     duplicates: int = 30
     held_out: int = 500
-    width: int = 256
-    blocks: int = 4
-    batch: int = 128
-    steps: int = 6000
+    width: int = 128
+    blocks: int = 3
+    batch: int = 256
+    steps: int = 3000
     learning_rate: float = 2e-3

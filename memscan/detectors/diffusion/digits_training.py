@@ -95,7 +95,7 @@ def train(
     averages = [weight.detach().clone() for weight in weights]
     optimiser = torch.optim.Adam(weights, lr=recipe.learning_rate, fused=True)
     signal = alphas_bar().float().to(device)
-    batches = _Batches(digits, recipe)
+    batches = Batches(digits, recipe)
     for step in range(recipe.steps):
         rate = min(1.0, (step + 1) / _WARMUP) * (1 - step / recipe.steps)
         optimiser.param_groups[0]["lr"] = recipe.learning_rate * rate
@@ -119,8 +119,8 @@ def train(
     return DigitsDenoiser(network, digits.vocabulary)
 
 
-class _Batches:
-    """Pictures (batch, 64) from -1 to 1, and the words (batch, 4) of their captions."""
+class Batches:
+    """What the model is trained on, a batch at a time."""
 
     def __init__(self, digits: Digits, recipe: Recipe) -> None:
         padded = np.pad(digits.pixels, ((0, 0), (1, 1), (1, 1))).astype(np.float32) / 127.5 - 1
@@ -131,6 +131,7 @@ class _Batches:
         self._first_filler = digits.vocabulary.numbers(digits.vocabulary.fillers[0])[0]
 
     def draw(self, rng: np.random.Generator) -> tuple[torch.Tensor, torch.Tensor]:
+        """Pictures (batch, 64) from -1 to 1, and the words (batch, 4) of their captions, int64."""
         digits, size = self._digits, self._size
         repeated = rng.random(size) < self._share
         places = rng.integers(0, len(digits.memorised), size)

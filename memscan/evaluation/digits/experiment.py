@@ -77,7 +77,7 @@ def measure(
 ) -> Outcome:
     """Choose a setting of IIP on half of the memorised images, and report on the other half."""
     options = ProbeOptions(seed=seed)
-    parts = _parts(plan, digits)
+    parts = divided(plan, digits)
     total = len(plan.settings) + len(plan.edits)
     choosing = []
     shown = _shown(digits, parts.reference, parts.choosing, parts.choosing_others, AS_IS, seed)
@@ -114,7 +114,8 @@ def auc(scores: Sequence[float] | npt.NDArray[np.float64], memorised: int) -> fl
     return float(statistics.auc(pairs, np.ones((1, len(scores))))[0])
 
 
-def _parts(plan: Plan, digits: Digits) -> Parts:
+def divided(plan: Plan, digits: Digits) -> Parts:
+    """Parts that share no row; of the others, half were trained on once."""
     half, quarter = len(digits.memorised) // 2, plan.others // 2
     fresh, once = digits.fresh[plan.reference :], digits.once
     others = [

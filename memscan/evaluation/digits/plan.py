@@ -14,15 +14,16 @@ from memscan.memorisation import Setting
 class Plan:
     """What is trained and measured.
 
-    ``depths`` (t_I) and ``guidances`` are chosen among; half of the memorised images serve to
+    ``depths`` (t_I) and ``guidances`` are chosen among, of equal ones the first, which is the
+    published one; half of the memorised images serve to
     choose, and the other half is reported. ``reference`` counts the images that scores are
     standardised by, ``others`` those beside the memorised ones, half of them never trained on, once
     for choosing and once for reporting. ``samples`` are drawn from the model for the search.
     """
 
     recipe: Recipe = field(default_factory=Recipe)
-    depths: tuple[int, ...] = (3, 5, 10, 20)
-    guidances: tuple[float, ...] = (3.0, 7.5)
+    depths: tuple[int, ...] = (20, 10, 5)
+    guidances: tuple[float, ...] = (7.5, 3.0)
     edits: tuple[str, ...] = ("as-is", "mirrored", "crop-10", "jpeg-50", "noise-15")
     reference: int = 120
     others: int = 200
@@ -47,3 +48,13 @@ class Plan:
         }
         values["recipe"] = Recipe(**fields["recipe"])
         return cls(**values)
+
+
+QUICK = Plan(
+    Recipe(memorised=16, held_out=947, steps=1200),
+    depths=(10, 5),
+    guidances=(7.5,),
+    edits=("as-is",),
+    samples=200,
+)
+"""A trimmed one, for a first look."""

@@ -59,7 +59,7 @@ def run(
                 raise value
             if kind == "outcome":
                 outcomes[seed] = value
-                kept.add(value)
+                kept.write(outcomes)
                 left.remove(seed)
             done[seed] = _UNITS if kind == "outcome" else value
             if progress is not None:
