@@ -7,14 +7,18 @@ a copy verdict: no training image is looked at.
 from __future__ import annotations
 
 import math
+import os
 from dataclasses import dataclass
 from typing import Any, Mapping, Tuple
 
 import numpy as np
 import numpy.typing as npt
 
+from memscan import __version__
 from memscan.errors import InputError
 from memscan.records import Failure
+from memscan.report import Source
+from memscan.scorecard import Estimate
 
 METHODS = ("iip", "tcnp", "loss")
 """Inversion-based inference perturbation; the magnitude of the text-conditional noise prediction
@@ -148,6 +152,43 @@ class Probe:
 
 
 @dataclass(frozen=True)
+class Quality:
+    """How well the scores of a method tell images that are remembered from others.
+
+    ``auc`` is the chance that a remembered image scores above another, where equal scores count
+    half; ``recall`` the share of remembered images at the least score that at most :data:`RATE` of
+    the others reach.
+    """
+
+    auc: Estimate
+    recall: Estimate
+
+
+@dataclass(frozen=True)
+class Lead:
+    """By how much a method is ahead of a baseline, on the same bootstrap samples of images."""
+
+    method: str
+    baseline: str
+    auc: Estimate
+    recall: Estimate
+
+
+@dataclass(frozen=True)
+class Contest:
+    """Methods compared on images of which it is known whether the model remembers them.
+
+    ``qualities`` are by the name of the method.
+    """
+
+    remembered: int
+    others: int
+    resamples: int
+    qualities: Mapping[str, Quality]
+    leads: tuple[Lead, ...]
+
+
+@dataclass(frozen=True)
 class ProbeReport:
     """What a model seems to remember of some images.
 
@@ -155,6 +196,7 @@ class ProbeReport:
     remembered, each compared with the others; ``thresholds`` the score that one must exceed to be
     accused at :data:`RATE`, None where they are too few to accuse anybody. ``captioned`` says that
     ``tcnp`` was given the images' own prompts. ``options`` are those of :class:`ProbeOptions`.
+    ``contest`` is there if the targets had labels.
     """
 
     model: str
@@ -167,3 +209,27 @@ class ProbeReport:
     target_failures: tuple[Failure, ...] = ()
     reference_failures: tuple[Failure, ...] = ()
     warnings: tuple[str, ...] = ()
+    targets: tuple[Source, ...] = ()
+    references: tuple[Source, ...] = ()
+    contest: Contest | None = None
+    version: str = __version__
+
+    @property
+    def failures(self) -> tuple[Failure, ...]:
+        """What could not be read, targets first."""
+        return self.target_failures + self.reference_failures
+
+    @property
+    def methods(self) -> tuple[str, ...]:
+        """The methods that were asked, in the order of :data:`METHODS`; the first one leads."""
+        return tuple(method for method in METHODS if method in self.reference_scores)
+
+    @property
+    def most_suspicious(self) -> tuple[Probe, ...]:
+        """The targets by rising p-value and falling score of the leading method, then by path."""
+
+        def key(probe: Probe) -> tuple[float, float, bytes]:
+            measured = probe.methods[self.methods[0]]
+            return measured.p_value, -measured.score, os.fsencode(probe.path)
+
+        return tuple(sorted(self.probes, key=key))

@@ -16,6 +16,7 @@ from memscan.cli import (
     index,
     latents,
     plot,
+    probe,
     sample,
     similarity,
     train,
@@ -34,6 +35,7 @@ def memscan(context: click.Context) -> None:
 memscan.add_command(detect.command)
 memscan.add_command(duplicates.command)
 memscan.add_command(similarity.command)
+memscan.add_command(probe.command)
 memscan.add_command(index.command)
 memscan.add_command(evaluate.command)
 memscan.add_command(latents.command)

@@ -10,6 +10,7 @@ from memscan.records import Progress
 
 _OTHER_WORK = {
     "candidate pairs": ("Scoring candidates", "pair"),
+    "experiments": ("Training and measuring", "part"),
     "heat maps": ("Drawing heat maps", "pair"),
     "scores": ("Scoring targets", "img"),
     "training": ("Training", "batch"),

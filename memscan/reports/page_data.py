@@ -60,7 +60,7 @@ def page_data(report: Report) -> PageData:
     }
     pictures = iter(files.pictures)
     blocks = iter(lambda: list(itertools.islice(pictures, PICTURES_IN_BLOCK)), [])
-    return PageData(_json(document), tuple(_json(block) for block in blocks))
+    return PageData(script_json(document), tuple(script_json(block) for block in blocks))
 
 
 def by_evidence(findings: Iterable[Finding]) -> list[Finding]:
@@ -173,5 +173,6 @@ def _max_pixels(report: Report) -> int:
     return decode.MAX_PIXELS if limit is None else limit
 
 
-def _json(value: Any) -> str:
+def script_json(value: Any) -> str:
+    """JSON that is safe inside a script element."""
     return json.dumps(value, separators=(",", ":")).translate(_ESCAPES)

@@ -6,6 +6,8 @@ import base64
 import io
 from typing import Collection, Iterable, Iterator, NamedTuple, Sequence
 
+import numpy as np
+import numpy.typing as npt
 from PIL import Image, features
 
 from memscan import decode, engines, hashing, opening, views
@@ -19,6 +21,7 @@ MAX_BYTES = 6000
 
 FORMAT = "WEBP" if features.check("webp") else "JPEG"  # a Pillow may be built without the former
 
+_LEAST_SIDE = 120  # pixels: of the longest side, where a model's images are tiny
 _GROUND = (128, 128, 128, 255)  # shows through where an image is transparent
 _DEEP = ("I", "F", "I;16", "I;16L", "I;16B", "I;16N")
 _TRANSPARENT = ("RGBA", "LA", "PA", "RGBa", "La")
@@ -67,6 +70,17 @@ def _thumbnail(
     except (ImageError, OSError, ValueError, MemoryError):  # Pillow's for modes and sizes, too
         return None
     return Thumbnail(small.width, small.height, base64.b64encode(data).decode("ascii"))
+
+
+def of_pixels(pixels: npt.NDArray[np.uint8]) -> Thumbnail:
+    """The thumbnail of an RGB image of shape (height, width, 3); each pixel of a tiny one shows."""
+    image = Image.fromarray(pixels)
+    enlarged = _LEAST_SIDE // max(image.size)
+    if enlarged > 1:
+        size = image.width * enlarged, image.height * enlarged
+        image = image.resize(size, Image.Resampling.NEAREST)
+    small = _reduced(image)
+    return Thumbnail(small.width, small.height, base64.b64encode(_encode(small)).decode("ascii"))
 
 
 def _reduced(image: Image.Image) -> Image.Image:
