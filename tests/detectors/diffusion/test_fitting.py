@@ -210,15 +210,16 @@ def test_the_loss_is_that_of_what_is_predicted(prediction: str) -> None:
 
 
 def test_the_average_follows_the_weights() -> None:
-    averaged = Averaged(Conditional(torch.nn.Linear(1, 1), torch.nn.Linear(1, 1)), 0.5)
-    weight = averaged.network.unet.weight.detach()
+    unet = torch.nn.Linear(1, 1)
+    averaged = Averaged(Conditional(unet, torch.nn.Linear(1, 1)), 0.5)
+    weight, average = unet.weight.detach(), next(averaged.average.parameters())
     expected = float(weight)
     for step in range(1, 30):
         weight += 1
         averaged.follow()
         kept = min(0.5, (1 + step) / (10 + step))
         expected = kept * expected + (1 - kept) * float(weight)
-        assert float(averaged.average.unet.weight) == pytest.approx(expected, rel=1e-5)
+        assert float(average) == pytest.approx(expected, rel=1e-5)
     assert not any(one.requires_grad for one in averaged.average.parameters())
 
 
