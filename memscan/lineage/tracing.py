@@ -32,6 +32,8 @@ SUBSTITUTES = ("laplacian", "wiener")
 LEAST = 0.7
 """The area that two related models must surely reach; DESIGN.md says why."""
 
+_APART = 0.5  # a share of images from which on their compression is told of
+
 
 def trace(
     fingerprints: Sequence[str],
@@ -147,13 +149,11 @@ def _warnings(
                 f"{name}: {small} of {len(one.seen)} images are smaller than a fingerprint "
                 f"({side} pixels), and less is seen in them"
             )
-        formats, others = ({seen.format for seen in some.seen} for some in (one, true))
-        if not formats & others:
+        own, others = (reading.lossy_share(some.seen) for some in (one, true))
+        if abs(own - others) > _APART:
             yield (
-                f"{name}: its images are {_together(formats)} files, and the real ones "
-                f"{_together(others)}; what tells formats apart could pass for a fingerprint"
+                f"{name}: {own:.0%} of its images and {others:.0%} of the real ones are compressed "
+                "with loss; what compression leaves could pass for a fingerprint, or hide one"
             )
-
-
-def _together(formats: set[str]) -> str:
-    return " and ".join(sorted(formats))
+        elif own > _APART:
+            yield f"{name}: {own:.0%} of its images are compressed with loss, which hides much"

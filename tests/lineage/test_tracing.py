@@ -142,16 +142,23 @@ def test_fingerprints_of_several_sizes_are_each_compared_with_the_middle(family:
     assert kinds(report)["base", "tuned"] is Kind.RELATED
 
 
-def test_small_images_and_other_formats_are_told_of(family: Path) -> None:
+def test_small_and_compressed_images_are_told_of(family: Path) -> None:
     for path in Path("images/other").iterdir():
         path.unlink()
     for seed in range(4):
         image(seed, pattern(2), (40, 60)).save(f"images/other/{seed}.jpg")
+    small = "4 of 4 images are smaller than a fingerprint (48 pixels), and less is seen in them"
     assert trace().warnings == (
-        "other: 4 of 4 images are smaller than a fingerprint (48 pixels), and less is seen in them",
-        "other: its images are JPEG files, and the real ones PNG; what tells formats apart could "
-        "pass for a fingerprint",
+        f"other: {small}",
+        "other: 100% of its images and 0% of the real ones are compressed with loss; what "
+        "compression leaves could pass for a fingerprint, or hide one",
     )
+    for path in Path("real").iterdir():
+        Image.open(path).save(path.with_suffix(".jpg"), quality=95)
+        path.unlink()
+    warnings = trace().warnings
+    assert warnings[0].startswith("base: 0% of its images and 100% of the real ones are compressed")
+    assert "other: 100% of its images are compressed with loss, which hides much" in warnings
 
 
 def test_published_fingerprints_have_no_residual_of_their_own_so_two_must_agree(
