@@ -19,6 +19,7 @@ from memscan.fingerprints.residuals import RESIDUALS
 from memscan.fingerprints.scoring import Bank, Scores
 from memscan.kinship import LineageReport, Model, Traced
 from memscan.lineage import folders, judging
+from memscan.reports.names import inert
 
 OWN = "own"
 """The name that stands for the residual that each fingerprint was learned from."""
@@ -73,7 +74,7 @@ def trace(
     bank = Bank(list(_by_residuals(patterns, residuals)))
     true = reading.read(places, "real image", bank, settings)
     made = {
-        folder.name: reading.read([folder.path], f"{folder.name} image", bank, settings)
+        folder.name: reading.read([folder.path], f"{inert(folder.name)} image", bank, settings)
         for folder in models
     }
     shape = (-1, len(residuals), len(found))

@@ -131,6 +131,18 @@ def test_the_number_of_workers_changes_nothing(family: Path) -> None:
     assert trace(settings=Settings(jobs=1)) == trace(settings=Settings(jobs=3))
 
 
+def test_progress_counts_the_images_of_each_folder_by_an_inert_name(family: Path) -> None:
+    os.rename("images/other", "images/\x1b[31mother")
+    told: list[tuple[str, int, int]] = []
+    trace(settings=Settings(progress=lambda *seen: told.append(seen)))
+    assert [one for one in told if one[1] == one[2]] == [
+        ("real images", 30, 30),
+        ("\\x1b[31mother images", 16, 16),
+        ("base images", 16, 16),
+        ("tuned images", 16, 16),
+    ]
+
+
 def test_fingerprints_of_several_sizes_are_each_compared_with_the_middle(family: Path) -> None:
     added = pattern(5)[:32, :32]
     write_fingerprint(Path("fingerprints"), "small", added)
