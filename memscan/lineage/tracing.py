@@ -30,7 +30,7 @@ NAMES = (*RESIDUALS, OWN)
 SUBSTITUTES = ("laplacian", "wiener")
 """Those that must agree for published fingerprints, whose own residual cannot be had."""
 
-LEAST = 0.7
+LEAST = 0.75
 """The area that two related models must surely reach; DESIGN.md says why."""
 
 _APART = 0.5  # a share of images from which on their compression is told of
