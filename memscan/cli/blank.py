@@ -79,7 +79,7 @@ def command(
         _save(output, "image.png", pictures.as_is(made.pixels))
         lines = [f"image.png: {steps} steps, mean squared error {made.error:.2g}"]
         lines += _drawn(output, "", made.pixels)
-    write_stdout("\n".join(lines) + "\n")
+    write_stdout("\n".join([*lines, "Noise has about 1; more is a grid."]) + "\n")
     return ExitCode.DONE
 
 

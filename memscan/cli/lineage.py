@@ -44,7 +44,7 @@ from memscan.reports.lineage import FORMATS, SUFFIXES
     "--least",
     metavar="AREA",
     type=click.FloatRange(0.5, 1),
-    default=0.7,
+    default=0.75,
     show_default=True,
     help="The area under the ROC curve that related models surely reach.",
 )

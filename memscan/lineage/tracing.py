@@ -19,6 +19,7 @@ from memscan.fingerprints.residuals import RESIDUALS
 from memscan.fingerprints.scoring import Bank, Scores
 from memscan.kinship import LineageReport, Model, Traced
 from memscan.lineage import folders, judging
+from memscan.reports.names import inert
 
 OWN = "own"
 """The name that stands for the residual that each fingerprint was learned from."""
@@ -29,8 +30,10 @@ NAMES = (*RESIDUALS, OWN)
 SUBSTITUTES = ("laplacian", "wiener")
 """Those that must agree for published fingerprints, whose own residual cannot be had."""
 
-LEAST = 0.7
+LEAST = 0.75
 """The area that two related models must surely reach; DESIGN.md says why."""
+
+_APART = 0.5  # a share of images from which on their compression is told of
 
 
 def trace(
@@ -71,7 +74,7 @@ def trace(
     bank = Bank(list(_by_residuals(patterns, residuals)))
     true = reading.read(places, "real image", bank, settings)
     made = {
-        folder.name: reading.read([folder.path], f"{folder.name} image", bank, settings)
+        folder.name: reading.read([folder.path], f"{inert(folder.name)} image", bank, settings)
         for folder in models
     }
     shape = (-1, len(residuals), len(found))
@@ -147,13 +150,11 @@ def _warnings(
                 f"{name}: {small} of {len(one.seen)} images are smaller than a fingerprint "
                 f"({side} pixels), and less is seen in them"
             )
-        formats, others = ({seen.format for seen in some.seen} for some in (one, true))
-        if not formats & others:
+        own, others = (reading.lossy_share(some.seen) for some in (one, true))
+        if abs(own - others) > _APART:
             yield (
-                f"{name}: its images are {_together(formats)} files, and the real ones "
-                f"{_together(others)}; what tells formats apart could pass for a fingerprint"
+                f"{name}: {own:.0%} of its images and {others:.0%} of the real ones are compressed "
+                "with loss; what compression leaves could pass for a fingerprint, or hide one"
             )
-
-
-def _together(formats: set[str]) -> str:
-    return " and ".join(sorted(formats))
+        elif own > _APART:
+            yield f"{name}: {own:.0%} of its images are compressed with loss, which hides much"

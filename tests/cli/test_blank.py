@@ -32,7 +32,8 @@ def test_a_short_training_is_drawn_and_measured(work: Path) -> None:
         r"  grid of 2 pixels: ([0-9.]+) times what is around it\n"
         r"  grid of 4 pixels: ([0-9.]+) times what is around it\n"
         r"  grid of 8 pixels: ([0-9.]+) times what is around it\n"
-        r"  grid of 16 pixels: ([0-9.]+) times what is around it\n",
+        r"  grid of 16 pixels: ([0-9.]+) times what is around it\n"
+        r"Noise has about 1; more is a grid\.\n",
         done.stdout,
     )
     assert ratios is not None

@@ -131,6 +131,18 @@ def test_the_number_of_workers_changes_nothing(family: Path) -> None:
     assert trace(settings=Settings(jobs=1)) == trace(settings=Settings(jobs=3))
 
 
+def test_progress_counts_the_images_of_each_folder_by_an_inert_name(family: Path) -> None:
+    os.rename("images/other", "images/\x1b[31mother")
+    told: list[tuple[str, int, int]] = []
+    trace(settings=Settings(progress=lambda *seen: told.append(seen)))
+    assert [one for one in told if one[1] == one[2]] == [
+        ("real images", 30, 30),
+        ("\\x1b[31mother images", 16, 16),
+        ("base images", 16, 16),
+        ("tuned images", 16, 16),
+    ]
+
+
 def test_fingerprints_of_several_sizes_are_each_compared_with_the_middle(family: Path) -> None:
     added = pattern(5)[:32, :32]
     write_fingerprint(Path("fingerprints"), "small", added)
@@ -142,16 +154,23 @@ def test_fingerprints_of_several_sizes_are_each_compared_with_the_middle(family:
     assert kinds(report)["base", "tuned"] is Kind.RELATED
 
 
-def test_small_images_and_other_formats_are_told_of(family: Path) -> None:
+def test_small_and_compressed_images_are_told_of(family: Path) -> None:
     for path in Path("images/other").iterdir():
         path.unlink()
     for seed in range(4):
         image(seed, pattern(2), (40, 60)).save(f"images/other/{seed}.jpg")
+    small = "4 of 4 images are smaller than a fingerprint (48 pixels), and less is seen in them"
     assert trace().warnings == (
-        "other: 4 of 4 images are smaller than a fingerprint (48 pixels), and less is seen in them",
-        "other: its images are JPEG files, and the real ones PNG; what tells formats apart could "
-        "pass for a fingerprint",
+        f"other: {small}",
+        "other: 100% of its images and 0% of the real ones are compressed with loss; what "
+        "compression leaves could pass for a fingerprint, or hide one",
     )
+    for path in Path("real").iterdir():
+        Image.open(path).save(path.with_suffix(".jpg"), quality=95)
+        path.unlink()
+    warnings = trace().warnings
+    assert warnings[0].startswith("base: 0% of its images and 100% of the real ones are compressed")
+    assert "other: 100% of its images are compressed with loss, which hides much" in warnings
 
 
 def test_published_fingerprints_have_no_residual_of_their_own_so_two_must_agree(

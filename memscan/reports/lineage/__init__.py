@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import importlib
 from types import ModuleType
+from typing import TYPE_CHECKING
 
-from memscan.kinship import LineageReport
+if TYPE_CHECKING:  # numpy, not for --help
+    from memscan.kinship import LineageReport
 
 FORMATS = ("text", "json", "csv")
 

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Mapping
 
 import pytest
 
 pytest.importorskip("torch", reason="torch is not installed (the learned extra has it)")
 
+from memscan.detectors.dif.making import Maker
+from memscan.detectors.dif.recipe import Recipe
+from memscan.fingerprints.fingerprint import SUFFIX
 from tests.detectors.dif import generators
 from tests.detectors.dif.generators import Sample
 
@@ -30,3 +34,21 @@ def two_families() -> Mapping[str, Sample]:
 def four_families() -> Mapping[str, Sample]:
     """What all four give; takes half a minute."""
     return generators.families(generators.FAMILIES, TRAIN, TEST)
+
+
+@pytest.fixture(scope="session")
+def family_fingerprints(
+    tmp_path_factory: pytest.TempPathFactory, real: Sample, four_families: Mapping[str, Sample]
+) -> Path:
+    """A directory with a fingerprint of each of the four; takes another minute."""
+    recipe = Recipe(crop=generators.SIDE, depth=3, base=16, epochs=30, held_out=0.05)
+    folder = tmp_path_factory.mktemp("learned")
+    generators.write_folder(folder / "real", real.train)
+    for name, sample in four_families.items():
+        generators.write_folder(folder / name, sample.train)
+        given, learned = (
+            [str(path) for path in sorted((folder / which).iterdir())] for which in ("real", name)
+        )
+        maker = Maker(recipe, device="cpu")
+        maker.make(given, learned, str(folder / f"{name}{SUFFIX}"), name)
+    return folder
