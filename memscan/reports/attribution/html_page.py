@@ -82,10 +82,9 @@ def render(report: AttributionReport, shown: int, verbose: bool) -> str:
 
 def _rows(report: AttributionReport) -> Iterator[Row]:
     total = len(report.attributions)
-    for name in (*(one.name for one in report.generators), None):
-        rate = rates.rate(report.count(name), total)
-        words = wording.NONE if name is None else name
-        yield Row(words, _kind(report, name), rate.count, rate.share, rate.low, rate.high)
+    for name, words, count in wording.outcomes(report):
+        rate = rates.rate(count, total)
+        yield Row(words, _kind(report, name), count, rate.share, rate.low, rate.high)
 
 
 def _shown(report: AttributionReport, scale: tuple[float, float]) -> Iterator[Shown]:
