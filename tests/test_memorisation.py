@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from PIL import Image
 
 from tests.detectors.diffusion.models import needs_transformers
 from tests.drawing import shipped_photographs
@@ -18,7 +17,6 @@ pytest.importorskip("jinja2", reason="Jinja2 is not installed (extra report)")
 
 from memscan.cli import memscan  # noqa: E402
 from memscan.cli.process import run_command  # noqa: E402
-from memscan.detectors.diffusion import pipelines  # noqa: E402
 
 REPEATED = {"astronaut.png": "astronaut", "camera.png": "photographer", "chelsea.png": "cat"}
 """Photographs that come ten times, each with a caption of its own."""
@@ -32,10 +30,10 @@ RECIPE: dict[str, Any] = {
         "patience": 9, "held_out": 0, "learning_rate": 0.004,
     },
     "width": 32, "levels": 1, "heads": 2, "text_width": 32, "text_layers": 1, "tokens": 8,
-    "prediction": "v_prediction", "batch": 8, "steps": 100, "epochs": 6, "learning_rate": 0.003,
+    "batch": 8, "steps": 100, "epochs": 6, "learning_rate": 0.003,
     "average": 0.98, "checks": 32,
 }  # fmt: skip
-"""Latents of 8 x 8; a velocity is learned in fewer steps than the noise in what is all noise."""
+"""Latents of 8 x 8, of images that are as small as a hash bears."""
 
 pytestmark = pytest.mark.timeout(900)  # half a minute, where nobody else wants the processor
 
@@ -92,33 +90,18 @@ def test_what_was_memorised_is_found_by_name_and_what_was_held_out_is_not(
     assert all(name in page for name in REPEATED)
 
 
-def test_the_model_is_one_to_probes_and_denoises_what_it_memorised_best(
-    remembered: Path,
+def test_a_probe_ranks_what_was_memorised_first(
+    remembered: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    import torch
-
-    model = pipelines.load(str(remembered / "model"), "cpu")
-    loss = {}
-    for place, names in (("trained", (*REPEATED, *ONCE)), ("held-out", HELD_OUT)):
-        for name in names:
-            with Image.open(remembered / place / name) as image:
-                latents = model.encode([image.convert("RGB")])
-            with torch.inference_mode():
-                loss[name] = _loss(model, latents)
-    assert max(loss[name] for name in REPEATED) < min(loss[name] for name in HELD_OUT)
-
-
-def _loss(model: pipelines.LatentDiffusion, latents: Any) -> float:
-    """The mean square of the error of the noise that is predicted without a prompt."""
-    import torch
-
-    torch.manual_seed(0)
-    steps = range(100, 600, 100)
-    null, total = model.embed([""]), 0.0
-    for step in steps:
-        noise = torch.randn(8, *model.latent_shape)
-        share = float(model.alphas_bar[step])
-        noisy = share**0.5 * latents + (1 - share) ** 0.5 * noise
-        found = model.predict(noisy, step, null.expand(8, -1, -1))
-        total += float((found - noise).square().mean())
-    return total / len(steps)
+    probe = [
+        "probe", "--model", str(remembered / "model"), "--target", str(remembered / "trained"),
+        "--reference", str(remembered / "held-out"), "--method", "loss", "--format", "json",
+        "--pictures", "0", "--no-progress",
+    ]  # fmt: skip
+    assert run_command(memscan, probe) == 0
+    probes = json.loads(capfd.readouterr().out)["probes"]
+    scores = {Path(one["target"]).name: one["methods"]["loss"] for one in probes}
+    assert set(scores) == {*REPEATED, *ONCE}
+    ranked = sorted(scores, key=lambda name: -scores[name]["score"])
+    assert set(ranked[: len(REPEATED)]) == set(REPEATED)
+    assert all(scores[name]["p_value"] == 1 / (1 + len(HELD_OUT)) for name in REPEATED)
