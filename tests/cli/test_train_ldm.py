@@ -82,7 +82,7 @@ def test_from_images_to_samples(
     words = "sample --model two --number 1 --steps 2 --output unsaid"
     assert run_command(memscan, words.split()) == 0
     assert capfd.readouterr().out == "Wrote 1 images of 1 prompt to unsaid\n"
-    assert len(said) == 4  # with the usage of the second
+    assert len(said) == 5  # with two lines of usage of the second
 
 
 @pytest.mark.parametrize(

@@ -154,7 +154,7 @@ def _tokenizer(folder: str, most: int) -> tuple[Any, int]:
     if not all(type(place) is int and 0 <= place < most for place in vocabulary.values()):
         raise InputError(f"{path}: a token has a number for which there is no embedding")
     longest = settings.get("model_max_length", 77)
-    if type(longest) not in (int, float) or longest < 3:
+    if type(longest) not in (int, float) or not longest >= 3:
         raise InputError(f"{os.path.join(folder, SETTINGS)}: model_max_length must be 3 or more")
     try:
         return build_tokenizer(vocabulary, merges, **special), int(min(longest, 1 << 20))

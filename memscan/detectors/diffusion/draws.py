@@ -16,7 +16,10 @@ Rows = npt.NDArray[np.int64]
 
 
 class Draw(NamedTuple):
-    """Latents, the noise that is added to them, its steps, and the tokens of the captions."""
+    """Latents, the noise that is added to them, its steps, and the tokens of the captions.
+
+    The steps stay in main memory, where the schedule is.
+    """
 
     clean: torch.Tensor
     noise: torch.Tensor
@@ -60,12 +63,15 @@ class Examples:
 
     def loss(self, network: Any, draw: Draw) -> torch.Tensor:
         """The mean squared error of what the network predicts: the noise, or the velocity."""
-        shares = self.schedule.alphas_bar.to(self.device)[draw.steps].view(-1, 1, 1, 1)
-        signal, noise = shares.sqrt().float(), (1 - shares).sqrt().float()
+        shares = self.schedule.alphas_bar[draw.steps].view(-1, 1, 1, 1)
+        signal, noise = (
+            root.float().to(self.device) for root in (shares**0.5, (1 - shares) ** 0.5)
+        )
         wanted = draw.noise
         if self.schedule.prediction == "v_prediction":
             wanted = signal * draw.noise - noise * draw.clean
-        found = network(signal * draw.clean + noise * draw.noise, draw.steps, draw.tokens)
+        noisy = signal * draw.clean + noise * draw.noise
+        found = network(noisy, draw.steps.to(self.device), draw.tokens)
         return functional.mse_loss(found.float(), wanted)
 
     def _draw(
@@ -76,6 +82,6 @@ class Examples:
         return Draw(
             self.latents[torch.from_numpy(rows)].to(self.device),
             torch.from_numpy(noise).to(self.device),
-            torch.from_numpy(steps).to(self.device),
+            torch.from_numpy(steps),
             torch.from_numpy(tokens).to(self.device),
         )

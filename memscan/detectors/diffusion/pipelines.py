@@ -124,6 +124,8 @@ def load(folder: str, device: str = "auto") -> LatentDiffusion:
     words, text_sha = clip.load(*(os.path.join(folder, n) for n in ("tokenizer", "text_encoder")))
     if vae.config.latent_channels != unet.config.in_channels:
         raise InputError(f"{folder}: latents of vae and unet do not have the same channels")
+    if vae.config.in_channels not in (1, 3):
+        raise InputError(f"{folder}: vae takes neither grey images nor colour ones")
     if words.encoder.config.hidden_size != unet.config.cross_attention_dim:
         raise InputError(f"{folder}: text_encoder and unet do not have the same width")
     words.encoder.to(where)

@@ -21,9 +21,10 @@ class Recipe:
     encoder has ``text_layers`` layers of ``text_width``.
 
     Noise is added in ``noise_steps`` steps with betas whose roots rise evenly from ``beta_first``
-    to ``beta_last``. A share ``unconditional`` of captions is left out, so that there is guidance.
-    ``average`` is the share that the average of the weights keeps in each step. After each epoch of
-    ``steps`` batches, the loss is measured at ``checks`` fixed draws.
+    to ``beta_last``; the velocity is learned in fewer steps than the noise. A share
+    ``unconditional`` of captions is left out, so that there is guidance. ``average`` is the share
+    that the average of the weights keeps in each step. After each epoch of ``steps`` batches, the
+    loss is measured at ``checks`` fixed draws.
     """
 
     autoencoder: autoencoder_training.Recipe = field(default_factory=autoencoder_training.Recipe)
@@ -38,7 +39,7 @@ class Recipe:
     noise_steps: int = whole(1000, 100, 10_000)
     beta_first: float = number(0.0015, 1e-6, 0.5)
     beta_last: float = number(0.0205, 1e-6, 0.5)
-    prediction: str = configuration.choice("epsilon", "v_prediction")
+    prediction: str = configuration.choice("v_prediction", "epsilon")
     unconditional: float = number(0.1, 0, 1)
     batch: int = whole(16, 1, 4096)
     steps: int = whole(100, 1, 1_000_000)

@@ -129,7 +129,7 @@ def test_images_that_cannot_be_read_are_rows_and_two_are_needed(
 ) -> None:
     broken = tmp_path / "broken.png"
     broken.write_bytes(b"broken")
-    recipe = dataclasses.replace(RECIPE, epochs=1, steps=1, prediction="v_prediction")
+    recipe = dataclasses.replace(RECIPE, epochs=1, steps=1, prediction="epsilon")
     done = fitting.train(
         [Captioned(str(broken), "a cat that has more words than there are"), *images[:3]],
         str(tmp_path / "out"),
@@ -139,7 +139,7 @@ def test_images_that_cannot_be_read_are_rows_and_two_are_needed(
     )
     assert [failure.path for failure in done.failures] == [str(broken)]
     assert len(done.images) == 3
-    assert pipelines.load(str(tmp_path / "out"), "cpu").schedule.prediction == "v_prediction"
+    assert pipelines.load(str(tmp_path / "out"), "cpu").schedule.prediction == "epsilon"
     with pytest.raises(InputError, match="needs two images that can be read, here are 1"):
         fitting.train([images[0], Captioned(str(broken))], str(tmp_path / "one"), recipe)
     assert not (tmp_path / "one").exists()

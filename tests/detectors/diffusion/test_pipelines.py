@@ -192,6 +192,7 @@ def test_half_precision_is_read_as_float32(folder: Path) -> None:
         ("scheduler/scheduler_config.json", {"rescale_betas_zero_snr": True}, "no signal in the"),
         ("tokenizer/tokenizer_config.json", {"pad_token": "<pad>"}, "the token '<pad>' is missing"),
         ("tokenizer/tokenizer_config.json", {"model_max_length": 0}, "model_max_length must be"),
+        ("tokenizer/tokenizer_config.json", {"model_max_length": float("nan")}, "must be 3 or"),
     ],
 )
 def test_configurations_of_strangers_have_bounds(
