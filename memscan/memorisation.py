@@ -11,6 +11,9 @@ from memscan.probes import Contest
 ABLATION = "iip, unoptimised"
 """IIP in the same setting, with prompt embeddings as they come."""
 
+AS_IS = "as-is"
+"""The name of the edit that is none."""
+
 
 @dataclass(frozen=True)
 class Setting:

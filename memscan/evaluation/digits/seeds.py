@@ -64,8 +64,9 @@ def run(
             done[seed] = _UNITS if kind == "outcome" else value
             if progress is not None:
                 progress("experiments", sum(done.values()), _UNITS * len(done))
+    experiment_of_all = together(plan, [outcomes[seed] for seed in seeds])
     kept.remove()
-    return together(plan, [outcomes[seed] for seed in seeds])
+    return experiment_of_all
 
 
 def together(plan: Plan, outcomes: Sequence[Outcome]) -> Experiment:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Iterator
 
-from memscan.memorisation import ABLATION, Experiment
+from memscan.memorisation import ABLATION, AS_IS, Experiment
 from memscan.reports.probe import methods
 from memscan.reports.text import RULE
 from memscan.reports.wording import number
@@ -22,8 +22,7 @@ def _lines(experiment: Experiment) -> Iterator[str]:
     yield "Memorisation by probe, on models of digits that were made to memorise"
     yield (
         f"Each was trained on {number(recipe['memorised'])} images that stand there "
-        f"{recipe['duplicates']} times and on others that stand there once; seeds: "
-        f"{len(experiment.trials)}."
+        f"{recipe['duplicates']} times, and on others that stand there once."
     )
     yield (
         "t_I and guidance of IIP were chosen by AUC on one half of the memorised images; what "
@@ -33,7 +32,7 @@ def _lines(experiment: Experiment) -> Iterator[str]:
     yield from _seeds(experiment)
     yield ""
     yield "Unedited images"
-    yield from methods.lines(experiment.contests["as-is"])
+    yield from methods.lines(experiment.contests[AS_IS])
     yield from _known(experiment)
     if len(experiment.contests) > 1:
         yield ""
@@ -64,19 +63,17 @@ def _known(experiment: Experiment) -> Iterator[str]:
 
 
 def _edits(experiment: Experiment) -> Iterator[str]:
-    names = list(experiment.contests)
-    yield "AUC with edited images"
-    yield RULE
-    yield f"{'':{_NAME}}" + "".join(f"{name:>{_CELL}}" for name in names)
-    for method in experiment.contests[names[0]].qualities:
-        found = (experiment.contests[name].qualities[method].auc for name in names)
-        yield f"{method:{_NAME}}" + "".join(f"{methods.value(one):>{_CELL}}" for one in found)
-    yield ""
-    yield f"{methods.RECALL} with edited images"
-    yield RULE
-    yield f"{'':{_NAME}}" + "".join(f"{name:>{_CELL}}" for name in names)
-    for method in experiment.contests[names[0]].qualities:
-        found = (experiment.contests[name].qualities[method].recall for name in names)
-        yield f"{method:{_NAME}}" + "".join(f"{methods.value(one):>{_CELL}}" for one in found)
-    for name in names[1:]:
-        yield f"{name}: {experiment.edits[name]}"
+    for title, field in (("AUC", "auc"), (methods.RECALL, "recall")):
+        yield f"{title} with edited images"
+        yield RULE
+        yield f"{'':{_NAME}}" + "".join(f"{name:>{_CELL}}" for name in experiment.contests)
+        for method in experiment.contests[AS_IS].qualities:
+            found = (
+                getattr(contest.qualities[method], field)
+                for contest in experiment.contests.values()
+            )
+            cells = "".join(f"{methods.value(one):>{_CELL}}" for one in found)
+            yield f"{method:{_NAME}}{cells}"
+        yield ""
+    for name, description in experiment.edits.items():
+        yield f"{name}: {description}"

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import dataclasses
 import json
 from pathlib import Path
 from typing import Any
@@ -10,9 +9,12 @@ import pytest
 pytest.importorskip("torch", reason="torch is not installed (extra learned)")
 pytest.importorskip("sklearn", reason="scikit-learn is not installed (extra diffusion)")
 
+import torch
+
+from memscan.crew import Crew, WorkerError
 from memscan.detectors.diffusion.digits_recipe import Recipe
 from memscan.errors import InputError, OutputError
-from memscan.evaluation.digits import seeds
+from memscan.evaluation.digits import experiment, seeds
 from memscan.evaluation.digits.checkpoint import Checkpoint
 from memscan.evaluation.digits.experiment import Outcome
 from memscan.evaluation.digits.plan import QUICK, Plan
@@ -39,15 +41,22 @@ def outcome(seed: int) -> Outcome:
     return Outcome(seed, Setting(2, 3.0), (0.75, 0.5), 0.25, 4, both)
 
 
-def test_one_process_and_several_give_the_same(tmp_path: Path) -> None:
+def test_two_processes_give_what_one_after_the_other_gives(tmp_path: Path) -> None:
     told: list[tuple[str, int, int]] = []
-    one = seeds.run(TINY, [3, 1], device="cpu", jobs=1, progress=lambda *news: told.append(news))
     path = tmp_path / "kept"
-    two = seeds.run(TINY, [3, 1], device="cpu", jobs=2, checkpoint=str(path))
-    assert one == two
-    assert [trial.seed for trial in one.trials] == [3, 1]
+    done = seeds.run(
+        TINY,
+        [3, 1],
+        device="cpu",
+        jobs=2,
+        checkpoint=str(path),
+        progress=lambda *news: told.append(news),
+    )
+    alone = [experiment.run(TINY, seed, torch.device("cpu")) for seed in (3, 1)]
+    assert done == seeds.together(TINY, alone)
+    assert [trial.seed for trial in done.trials] == [3, 1]
     assert told[-1] == ("experiments", 2000, 2000)
-    assert [done for _, done, _ in told] == sorted(done for _, done, _ in told)
+    assert [units for _, units, _ in told] == sorted(units for _, units, _ in told)
     assert not path.exists()
 
 
@@ -106,10 +115,14 @@ def test_a_checkpoint_that_cannot_be_written_is_an_output_error(tmp_path: Path) 
 
 
 def test_a_process_that_ends_is_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
-    impossible = dataclasses.replace(TINY, edits=("no such edit",))
-    monkeypatch.setattr(seeds, "together", lambda *_: pytest.fail("there is nothing to report"))
+    def ask(*_: object) -> None:
+        raise WorkerError
+
+    monkeypatch.setattr(Crew, "ask", ask)
+    monkeypatch.setattr(Crew, "_start", lambda crew: None)
+    monkeypatch.setattr("memscan.crew._answer", lambda worker: None)
     with pytest.raises(InputError, match="the process of seed 7 ended without an answer"):
-        seeds.run(impossible, [7], device="cpu", jobs=1)
+        seeds.run(TINY, [7], device="cpu", jobs=1)
 
 
 def test_a_plan_goes_through_json() -> None:
