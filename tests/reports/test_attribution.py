@@ -227,7 +227,7 @@ def test_a_grid_that_was_moved_names_no_one() -> None:
     assert (moved.generator, moved.is_ambiguous) == (None, False)
     assert wording.decision(moved) == "some generator, moved"
     where, like = wording.remarks(moved)
-    assert where == "grid moved by 3 px down and 1 px to the right"
+    assert where == "grid found 3 px down and 1 px to the right, or where it repeats"
     assert like.startswith("most like that of alpha, glide, but")
     assert [count for _, _, count in wording.outcomes(CALIBRATED)] == [2, 0, 1, 1, 2]
     assert [count for _, _, count in wording.outcomes(PLAIN)] == [1, 0, 0, 0]

@@ -130,14 +130,14 @@ def _least(report: AttributionReport) -> float:
 
 
 def _scale(report: AttributionReport) -> tuple[float, float]:
-    """The least and the greatest margin that bars show."""
+    """The margins at the ends of a bar: what real images have on average, and the greatest."""
     margins = [margin for one in report.attributions for margin in one.margins]
-    return min(0.0, *margins), max(1.5 * _least(report), 1.0, *margins)
+    return 0.0 if report.calibrated else -1.0, max(1.5 * _least(report), 1.0, *margins)
 
 
 def _x(margin: float, scale: tuple[float, float]) -> float:
     low, high = scale
-    return round(_WIDTH * (margin - low) / (high - low), 1)
+    return round(_WIDTH * max(0.0, margin - low) / (high - low), 1)
 
 
 def _weak(report: AttributionReport) -> Iterator[tuple[str, int, str]]:
