@@ -11,12 +11,14 @@ from memscan.cli import curves, options, outputs, replacing
 from memscan.cli.process import ExitCode, note, warn, write_stdout
 from memscan.cli.progress import progress_bars
 from memscan.errors import InputError
-from memscan.fingerprints.fingerprint import SUFFIX
-from memscan.fingerprints.residuals import NAMES
 from memscan.reports.names import inert
 
 if TYPE_CHECKING:
     from memscan.detectors.dif.making import Made
+
+SUFFIX = ".dif.npz"  # these as in memscan.fingerprints, which needs numpy
+RESIDUALS = ("laplacian", "wiener", "denoiser")
+METHODS = ("dif", "mean")
 
 
 @click.command(name="dif", context_settings={"help_option_names": ["-h", "--help"]})
@@ -39,15 +41,15 @@ if TYPE_CHECKING:
 @click.option("--name", metavar="NAME", help="What the generator is called  [default: the file]")
 @click.option(
     "--residual",
-    type=click.Choice(NAMES),
-    default=NAMES[0],
+    type=click.Choice(RESIDUALS),
+    default=RESIDUALS[0],
     show_default=True,
     help="What is taken of an image; a denoiser is trained on the real ones.",
 )
 @click.option(
     "--method",
-    type=click.Choice(("dif", "mean")),
-    default="dif",
+    type=click.Choice(METHODS),
+    default=METHODS[0],
     show_default=True,
     help="The loss of DIF, or the mean residual, which needs no torch.",
 )

@@ -33,7 +33,7 @@ def noise(pixels: Arrays, weights: Weights) -> Arrays:
 def check(weights: Mapping[str, npt.NDArray[Any]]) -> None:
     """Raise ValueError for what are no weights of such a network."""
     layers = len(weights) // 2
-    if not 2 <= layers <= MOST_LAYERS:
+    if not 2 <= layers <= MOST_LAYERS or len(weights) % 2:
         raise ValueError(f"its denoiser has not 2 to {MOST_LAYERS} layers")
     before = 3
     for layer in range(layers):

@@ -27,7 +27,7 @@ FAMILIES = ("A", "B", "C", "A-ft")
 Crops = npt.NDArray[np.uint8]
 
 _LEFT = 0.6
-_SEEDS = {"A": 1, "B": 2, "C": 3}
+_SEEDS = {"A": 1, "B": 7, "C": 3}
 
 
 @dataclass(frozen=True)
@@ -105,13 +105,8 @@ def _photographs() -> list[Crops]:
         Path(skimage.__file__).parent / "data",
         Path(sklearn.__file__).parent / "datasets" / "images",
     )
-    names = ("astronaut.png", "chelsea.png", "coffee.png", "ihc.png", "motorcycle_left.png")
-    more = ("rocket.jpg", "retina.jpg", "hubble_deep_field.jpg")
-    paths = [
-        *(data / name for name in (*names, *more)),
-        images / "china.jpg",
-        images / "flower.jpg",
-    ]
+    names = ("astronaut.png", "chelsea.png", "coffee.png", "ihc.png", "rocket.jpg")
+    paths = [*(data / name for name in names), images / "china.jpg", images / "flower.jpg"]
     return [np.asarray(Image.open(path).convert("RGB")) for path in paths]
 
 
@@ -135,10 +130,11 @@ def _crops(
 
 
 def _recoloured(crops: Crops) -> Crops:
-    """Channels in another order, one of them inverted."""
-    turned = crops[..., [1, 2, 0]].copy()
-    turned[..., 0] = 255 - turned[..., 0]
-    return turned
+    """As old prints look: paler, and with a brown cast."""
+    pixels = crops.astype(np.float32)
+    brown = pixels.mean(-1, keepdims=True) * np.array([1.1, 0.85, 0.6], np.float32)
+    found: Crops = np.clip((pixels + brown) / 2, 0, 255).round().astype(np.uint8)
+    return found
 
 
 def _tensor(crops: Crops) -> torch.Tensor:
@@ -154,7 +150,7 @@ def _trained(transposed: bool, steps: int, seed: int) -> Autoencoder:
 
 def _fine_tuned(model: Autoencoder, steps: int) -> Autoencoder:
     crops = _recoloured(real(512, 0, seed=9, side=SIDE // 2).train)
-    return _fitted(copy.deepcopy(model), _tensor(crops), steps, 9, 1e-3)
+    return _fitted(copy.deepcopy(model), _tensor(crops), steps, 9, 3e-4)
 
 
 def _fitted(
