@@ -19,9 +19,6 @@ from memscan.errors import InputError
 from memscan.fingerprints.fingerprint import MOST_SIDE, Fingerprint, check
 from memscan.fingerprints.residuals import Pixels
 
-FILE = "chk_0.pt"
-"""The name of each file; that of the folder is the generator's."""
-
 MOST_BYTES = 12 * MOST_SIDE**2 + (1 << 24)
 """Of the largest pattern, and of the numbers beside it."""
 
