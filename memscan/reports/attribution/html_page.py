@@ -76,7 +76,7 @@ def render(report: AttributionReport, shown: int, verbose: bool) -> str:
         tick=_x(_least(report), scale),
         mime=f"image/{thumbnails.FORMAT.lower()}",
         weak=list(_weak(report)),
-        failures=report.failures[:MAX_FAILURES],
+        failures=report.lost[:MAX_FAILURES],
     )
 
 
@@ -130,14 +130,14 @@ def _least(report: AttributionReport) -> float:
 
 
 def _scale(report: AttributionReport) -> tuple[float, float]:
-    """The least and the greatest margin that bars show."""
+    """The margins at the ends of a bar: what real images have on average, and the greatest."""
     margins = [margin for one in report.attributions for margin in one.margins]
-    return min(0.0, *margins), max(1.5 * _least(report), 1.0, *margins)
+    return 0.0 if report.calibrated else -1.0, max(1.5 * _least(report), 1.0, *margins)
 
 
 def _x(margin: float, scale: tuple[float, float]) -> float:
     low, high = scale
-    return round(_WIDTH * (margin - low) / (high - low), 1)
+    return round(_WIDTH * max(0.0, margin - low) / (high - low), 1)
 
 
 def _weak(report: AttributionReport) -> Iterator[tuple[str, int, str]]:

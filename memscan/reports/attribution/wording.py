@@ -50,7 +50,7 @@ def remarks(one: Attribution) -> Iterator[str]:
     """Other generators above their thresholds, and where the grid was found if it was moved."""
     if one.phase is not None:
         down, right = one.phase
-        yield f"grid moved by {down} px down and {right} px to the right"
+        yield f"grid found {down} px down and {right} px to the right, or where it repeats"
         yield (
             f"most like that of {', '.join(map(inert, one.named))}, but there generators of one "
             "kind are hard to tell apart"
@@ -102,10 +102,11 @@ def calibrated(seen: Calibrated) -> str:
 
 
 def headline(report: AttributionReport) -> str:
-    """How many images are attributed to any generator."""
+    """How many images are attributed to a generator, and to some."""
     total = len(report.attributions)
     named = sum(report.count(one.name) for one in report.generators)
-    return f"{named:,} of {total:,} images are attributed to a generator"
+    more = f", {report.moved:,} more to some generator" if report.moved else ""
+    return f"{named:,} of {total:,} images are attributed to a generator{more}"
 
 
 def percent(estimate: Estimate, decimals: int = 0) -> str:
