@@ -50,7 +50,7 @@ def test_the_command_offers_what_there_is() -> None:
     assert train_dif.SUFFIX == fingerprint.SUFFIX
     assert train_dif.RESIDUALS == residuals.NAMES
     assert train_dif.METHODS == making.METHODS
-    assert making.DEFAULT_RESIDUAL == train_dif.RESIDUALS[0]
+    assert train_dif.RESIDUALS[0] == making.DEFAULT_RESIDUAL
 
 
 def needs_torch() -> None:

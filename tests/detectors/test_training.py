@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import copy
 import dataclasses
 import json
 import math
@@ -124,6 +125,21 @@ def test_the_best_weights_are_kept_and_patience_ends_it() -> None:
     assert (len(run.epochs), run.best) == (4, 1)
     assert all(torch.equal(states[1][name], value) for name, value in model.state_dict().items())
     assert not model.training
+
+
+def test_the_last_weights_are_kept_where_that_is_asked_for() -> None:
+    model, losses = network(), iter([3.0, 1.0, 2.0, 4.0])
+    seen: list[nn.Module] = []
+
+    def validate() -> Figures:
+        seen.append(copy.deepcopy(model))
+        return {"loss": next(losses)}
+
+    plan = dataclasses.replace(PLAN, epochs=4, patience=1, keeps_last=True)
+    run = fit(model, plan, validate=validate)
+    assert (run.best, len(run.epochs)) == (3, 4)
+    assert same(model, seen[3])
+    assert not same(model, seen[1])
 
 
 def test_minutes_end_it_after_the_epoch_in_which_they_pass() -> None:

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from memscan import decode
-from memscan.detectors.dif.making import DEFAULT_RESIDUAL, METHODS, Maker
+from memscan.detectors.dif.making import METHODS, Maker
 from memscan.detectors.dif.recipe import Denoising, Recipe
 from memscan.detectors.training import Run
 from memscan.errors import InputError
@@ -96,8 +96,3 @@ def test_an_image_of_both_classes_is_refused(
     fake = [*folders[1], str(tmp_path / "linked.png")]
     with pytest.raises(InputError, match=r"linked\.png: is among the real images as well as the"):
         Maker(TINY).make(folders[0], fake, str(tmp_path / "m.dif.npz"), "A")
-
-
-def test_the_default_is_one_of_the_residuals() -> None:
-    assert DEFAULT_RESIDUAL in NAMES
-    assert NAMES[0] == DEFAULT_RESIDUAL  # as on the command line
