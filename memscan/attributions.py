@@ -97,14 +97,23 @@ class Attribution:
 
     @property
     def generator(self) -> str | None:
-        """The one that the image is attributed to; None for none of these."""
-        return self.named[0] if self.named else None
+        """The one that the image is attributed to; None for none of these, or for some generator.
+
+        Where the grid was found at another phase, some generator made the image, and which one of
+        those with such a grid cannot be told well.
+        """
+        return self.named[0] if self.named and not self.is_moved else None
+
+    @property
+    def is_moved(self) -> bool:
+        """Whether the grid of a generator was found, but not where it lies in training."""
+        return self.phase is not None
 
     @property
     def is_ambiguous(self) -> bool:
-        """Whether another generator's margin is at least :data:`CLOSE` of the greatest."""
+        """Whether a generator is named and another one's margin is at least CLOSE of its own."""
         first, *others = sorted(self.margins, reverse=True)
-        return len(self.named) > 1 and others[0] >= CLOSE * first
+        return len(self.named) > 1 and others[0] >= CLOSE * first and not self.is_moved
 
 
 @dataclass(frozen=True)
@@ -135,17 +144,22 @@ class AttributionReport:
         """
         return sorted(
             self.attributions,
-            key=lambda one: (not one.named, one.phase is not None, -max(one.margins), one.path),
+            key=lambda one: (not one.named, one.is_moved, -max(one.margins), one.path),
         )
 
     @property
     def moved(self) -> int:
-        """How many targets are attributed by a grid that was moved."""
-        return sum(one.phase is not None for one in self.attributions)
+        """How many targets have a generator's grid, but moved."""
+        return sum(one.is_moved for one in self.attributions)
 
-    def count(self, name: str | None) -> int:
-        """How many targets are attributed to a generator, or to none of these."""
+    def count(self, name: str) -> int:
+        """How many targets are attributed to a generator."""
         return sum(one.generator == name for one in self.attributions)
+
+    @property
+    def unnamed(self) -> int:
+        """How many targets have the grid of none of these generators."""
+        return sum(not one.named for one in self.attributions)
 
 
 @dataclass(frozen=True)

@@ -40,8 +40,8 @@ def decisions(report: AttributionReport) -> dict[str, set[str | None]]:
     """The generators that the images of each folder are attributed to, where the grid lies."""
     found: dict[str, set[str | None]] = {}
     for one in report.attributions:
-        in_place = one.generator if one.phase is None else None
-        found.setdefault(os.path.basename(os.path.dirname(one.path)), set()).add(in_place)
+        folder = os.path.basename(os.path.dirname(one.path))
+        found.setdefault(folder, set()).add(one.generator)
     return found
 
 
@@ -99,7 +99,8 @@ def test_the_search_finds_images_that_were_moved(folder: Path, found: list[Found
     calibrate = [str(folder / "real")]
     report = attribute(folder, found, calibrate=calibrate)
     moved = [one for one in report.attributions if "/moved/" in one.path]
-    assert [(one.generator, one.phase) for one in moved] == [("alpha", (0, 7))] * 4
+    assert [(one.named[0], one.phase) for one in moved] == [("alpha", (0, 7))] * 4
+    assert not any(one.generator for one in moved)  # some generator with such a grid
     plain = attribute(folder, found, calibrate=calibrate, search=False)
     assert not any("alpha" in one.named for one in plain.attributions if "/moved/" in one.path)
 

@@ -77,11 +77,11 @@ CALIBRATED = AttributionReport(
         target("generated/a.png", (0.05, 0.002, 0.001), (12.5, 0.1, -0.4), ("alpha",), 1 / 61),
         target(
             "generated/b.jpg",
-            (0.02, 0.03, 0.001),
-            (6.0, 8.0, 0.5),
-            ("beta<b>\x1b[0m", "alpha"),
+            (0.03, 0.02, 0.001),
+            (8.0, 6.0, 0.5),
+            ("alpha", "beta<b>\x1b[0m"),
             1 / 61,
-            (3, 1),
+            None,
             (Weakness.LOSSY, Weakness.SIZE),
             "JPEG",
         ),
@@ -91,6 +91,14 @@ CALIBRATED = AttributionReport(
             (3.5, -0.5, 21.0),
             ("glide", "alpha"),
             1 / 61,
+        ),
+        target(
+            "generated/e.png",
+            (0.04, 0.001, 0.03),
+            (9.5, 0.5, 7.0),
+            ("alpha", "glide"),
+            1 / 61,
+            (3, 1),
         ),
         target(
             "generated/d.png",
@@ -193,12 +201,12 @@ def test_the_report_is_as_accepted(case: str, suffix: str) -> None:
 
 def test_the_most_suspect_come_first_and_the_rest_is_counted() -> None:
     order = [one.path[-6:] for one in CALIBRATED.most_suspect]
-    assert order == ["/c.png", "/a.png", "/b.jpg", "t>.png", "/d.png"]
+    assert order == ["/c.png", "/a.png", "/b.jpg", "/e.png", "t>.png", "/d.png"]
     assert CALIBRATED.moved == 1
     text = render(CALIBRATED, "text", shown=1)
     assert "generated/c.png" in text
     assert "generated/a.png" not in text
-    assert "and 4 others" in text
+    assert "and 5 others" in text
     assert "locked" not in text
     assert "p-value" not in render(CALIBRATED, "text", shown=0)
 
@@ -207,24 +215,34 @@ def test_a_rival_is_named_and_a_faint_echo_is_not() -> None:
     by_path = {one.path: one for one in CALIBRATED.attributions}
     rivals, echo = by_path["generated/b.jpg"], by_path["generated/c.png"]
     assert (rivals.is_ambiguous, echo.is_ambiguous) == (True, False)
-    assert wording.decision(rivals) == "beta<b>\\x1b[0m or alpha, moved"
+    assert wording.decision(rivals) == "alpha or beta<b>\\x1b[0m"
+    assert list(wording.remarks(rivals)) == []
     assert wording.decision(echo) == "glide"
     assert list(wording.remarks(echo)) == ["above its threshold as well: alpha"]
-    (moved,) = wording.remarks(rivals)
-    assert moved.startswith("grid moved by 3 px down and 1 px to the right")
     assert list(wording.remarks(by_path[HOSTILE])) == []
+
+
+def test_a_grid_that_was_moved_names_no_one() -> None:
+    (moved,) = [one for one in CALIBRATED.attributions if one.is_moved]
+    assert (moved.generator, moved.is_ambiguous) == (None, False)
+    assert wording.decision(moved) == "some generator, moved"
+    where, like = wording.remarks(moved)
+    assert where == "grid found 3 px down and 1 px to the right, or where it repeats"
+    assert like.startswith("most like that of alpha, glide, but")
+    assert [count for _, _, count in wording.outcomes(CALIBRATED)] == [2, 0, 1, 1, 2]
+    assert [count for _, _, count in wording.outcomes(PLAIN)] == [1, 0, 0, 0]
 
 
 def test_json_and_csv_have_every_target_and_failure() -> None:
     document = json.loads(render(CALIBRATED, "json", shown=0))
-    assert len(document["attributions"]) == 5
+    assert len(document["attributions"]) == 6
     assert document["summary"]["attributed"]["glide"]["count"] == 1
     assert document["summary"]["none_of_these"]["count"] == 2
     rows = list(csv.DictReader(io.StringIO(render(CALIBRATED, "csv", shown=0))))
-    assert len(rows) == 5 * 3 + 2
+    assert len(rows) == 6 * 3 + 2
     assert [row["generator"] for row in rows if row["attributed"] == "true"] == [
         "alpha",
-        "beta<b>\\x1b[0m",
+        "alpha",
         "glide",
     ]
     assert not any(cell.startswith(("=", "+", "@")) for row in rows for cell in row.values())
@@ -246,7 +264,7 @@ def test_the_page_says_what_it_leaves_out(monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.setattr(html_page, "MAX_SHOWN", 2)
     monkeypatch.setattr(html_page, "MAX_FAILURES", 1)
     page = render(CALIBRATED, "html", shown=0)
-    assert "3 more are not shown here" in page
+    assert "4 more are not shown here" in page
     assert "The first 1 of 2." in page
     assert "a.png" in page
     assert "d.png" not in page

@@ -35,7 +35,7 @@ COLUMNS = (
 def render(report: AttributionReport, shown: int, verbose: bool) -> str:
     """The whole report.
 
-    ``attributed`` is true for the one generator that the target is attributed to, ``rank`` its
+    ``attributed`` is true for the one generator that the target is attributed to, ``rank`` is its
     place among those whose thresholds are exceeded. ``moved`` is how many pixels down and to the
     right the grid was found where it does not lie as in training.
     """

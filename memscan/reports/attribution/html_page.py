@@ -82,10 +82,9 @@ def render(report: AttributionReport, shown: int, verbose: bool) -> str:
 
 def _rows(report: AttributionReport) -> Iterator[Row]:
     total = len(report.attributions)
-    for name in (*(one.name for one in report.generators), None):
-        rate = rates.rate(report.count(name), total)
-        words = wording.NONE if name is None else name
-        yield Row(words, _kind(report, name), rate.count, rate.share, rate.low, rate.high)
+    for name, words, count in wording.outcomes(report):
+        rate = rates.rate(count, total)
+        yield Row(words, _kind(report, name), count, rate.share, rate.low, rate.high)
 
 
 def _shown(report: AttributionReport, scale: tuple[float, float]) -> Iterator[Shown]:
@@ -131,14 +130,14 @@ def _least(report: AttributionReport) -> float:
 
 
 def _scale(report: AttributionReport) -> tuple[float, float]:
-    """The least and the greatest margin that bars show."""
+    """The margins at the ends of a bar: what real images have on average, and the greatest."""
     margins = [margin for one in report.attributions for margin in one.margins]
-    return min(0.0, *margins), max(1.5 * _least(report), 1.0, *margins)
+    return 0.0 if report.calibrated else -1.0, max(1.5 * _least(report), 1.0, *margins)
 
 
 def _x(margin: float, scale: tuple[float, float]) -> float:
     low, high = scale
-    return round(_WIDTH * (margin - low) / (high - low), 1)
+    return round(_WIDTH * max(0.0, margin - low) / (high - low), 1)
 
 
 def _weak(report: AttributionReport) -> Iterator[tuple[str, int, str]]:

@@ -56,6 +56,7 @@ def attribution(one: Attribution, names: list[str]) -> dict[str, Any]:
     """One target."""
     return {
         **path_fields("target", one.path),
+        "decision": wording.decision(one),
         "generator": one.generator,
         "named": list(one.named),
         "ambiguous": one.is_ambiguous,
@@ -88,8 +89,8 @@ def _summary(report: AttributionReport) -> dict[str, Any]:
     return {
         "targets": total,
         "attributed": {one.name: rate(report.count(one.name), total) for one in report.generators},
-        "none_of_these": rate(report.count(None), total),
-        "moved": report.moved,
+        "some_generator_moved": rate(report.moved, total),
+        "none_of_these": rate(report.unnamed, total),
         "ambiguous": sum(one.is_ambiguous for one in report.attributions),
         "failures": len(report.failures),
     }

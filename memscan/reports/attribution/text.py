@@ -67,16 +67,12 @@ def _summary(report: AttributionReport) -> Iterator[str]:
     yield RULE
     total = len(report.attributions)
     yield f"Targets: {total}"
-    for name in (*(one.name for one in report.generators), None):
-        count = report.count(name)
+    for _, words, count in wording.outcomes(report):
         rate = rates.rate(count, total)
-        words = wording.NONE if name is None else inert(name)
         yield (
             f"Attributed to {words}: {count} ({rate.share:.1%}, 95% interval {rate.low:.1%} to "
             f"{rate.high:.1%})"
         )
-    if report.moved:
-        yield f"Of those, by a grid that was moved: {report.moved}"
     ambiguous = sum(one.is_ambiguous for one in report.attributions)
     if ambiguous:
         yield f"Between several generators: {ambiguous}"

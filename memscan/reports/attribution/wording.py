@@ -22,6 +22,7 @@ from memscan.scorecard import Estimate
 HEADING = "Attribution"
 LEAD = "This says who may have made an image, and never that it is a copy of another."
 NONE = "none of these"
+MOVED = "some generator, moved"
 
 WEAKNESSES = {
     Weakness.LOSSY: "compressed with loss, which wipes most fingerprints out",
@@ -37,24 +38,36 @@ RULES = {SHIPPED: "as shipped", NEAREST: "nearest mean", RATE: "at the rate"}
 
 def decision(one: Attribution) -> str:
     """The generator, those that it could be as well, or none."""
+    if one.is_moved:
+        return MOVED
     if not one.named:
         return NONE
     first, *others = map(inert, one.named)
-    words = f"{first} or {others[0]}" if one.is_ambiguous else first
-    return words if one.phase is None else f"{words}, moved"
+    return f"{first} or {others[0]}" if one.is_ambiguous else first
 
 
 def remarks(one: Attribution) -> Iterator[str]:
     """Other generators above their thresholds, and where the grid was found if it was moved."""
+    if one.phase is not None:
+        down, right = one.phase
+        yield f"grid found {down} px down and {right} px to the right, or where it repeats"
+        yield (
+            f"most like that of {', '.join(map(inert, one.named))}, but there generators of one "
+            "kind are hard to tell apart"
+        )
+        return
     others = one.named[2 if one.is_ambiguous else 1 :]
     if others:
         yield f"above its threshold as well: {', '.join(map(inert, others))}"
-    if one.phase is not None:
-        down, right = one.phase
-        yield (
-            f"grid moved by {down} px down and {right} px to the right; at another place, "
-            "generators with one kind of grid are hard to tell apart"
-        )
+
+
+def outcomes(report: AttributionReport) -> Iterator[tuple[str | None, str, int]]:
+    """What was decided and how often: a generator or None, its name in words, the count."""
+    for one in report.generators:
+        yield one.name, inert(one.name), report.count(one.name)
+    if report.search:
+        yield None, MOVED, report.moved
+    yield None, NONE, report.unnamed
 
 
 def weaknesses(one: Attribution) -> str:
@@ -89,10 +102,11 @@ def calibrated(seen: Calibrated) -> str:
 
 
 def headline(report: AttributionReport) -> str:
-    """How many images are attributed to any generator."""
+    """How many images are attributed to a generator, and to some."""
     total = len(report.attributions)
-    named = total - report.count(None)
-    return f"{named:,} of {total:,} images are attributed to a generator"
+    named = sum(report.count(one.name) for one in report.generators)
+    more = f", {report.moved:,} more to some generator" if report.moved else ""
+    return f"{named:,} of {total:,} images are attributed to a generator{more}"
 
 
 def percent(estimate: Estimate, decimals: int = 0) -> str:
