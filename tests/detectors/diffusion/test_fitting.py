@@ -155,7 +155,7 @@ def test_a_recipe_without_meaning_is_one_sentence(
         ({"heads": 3, "text_width": 9}, "the recipe has no meaning: attention_head_dim"),
         ({"heads": 4, "text_width": 18}, "the recipe has no meaning: num_attention_heads"),
     ):
-        recipe = dataclasses.replace(RECIPE, **fields)  # type: ignore[arg-type]
+        recipe = dataclasses.replace(RECIPE, **fields)
         with pytest.raises(InputError, match=sentence):
             fitting.train(
                 images, str(tmp_path / "out"), recipe, autoencoder_folder=vae, device="cpu"
