@@ -74,6 +74,7 @@ def train(
     else, or fewer than two images can be read, OutputError.
     """
     layout.require_new(folder)
+    unet = _unet_config(recipe, autoencoder_folder)
     where = devices.choose(device)
     checkpoint = folder.rstrip("/\\") + training.CHECKPOINT_SUFFIX
     square = Input(recipe.autoencoder.side, recipe.autoencoder.side)
@@ -84,8 +85,6 @@ def train(
         raise InputError(f"training needs two images that can be read, here are {len(store)}")
     layout.make(folder)
     read = [images[place] for place in places]
-    vocabulary = vocabularies.learn([one.caption for one in read], recipe.vocabulary)
-    text_config = _text_config(recipe, len(vocabulary.numbers))
     vae, vae_sha = _autoencoder(
         autoencoder_folder, folder, os.path.exists(checkpoint), recipe, store.paths,
         device=device, max_pixels=max_pixels, jobs=jobs, progress=progress,
@@ -93,17 +92,18 @@ def train(
     latents = _latents(vae.to(where), store, where, progress)
     vae.to("cpu")
     scale = 1 / max(float(latents.std()), 1e-3)
-    latents *= scale
 
-    config = _unet_config(recipe, latents.shape[1:])
+    vocabulary = vocabularies.learn([one.caption for one in read], recipe.vocabulary)
     torch.manual_seed(recipe.seed)
-    network = Conditional(unets.build(config), clip.build_encoder(text_config))
+    network = Conditional(
+        unets.build(unet), clip.build_encoder(_text_config(recipe, len(vocabulary.numbers)))
+    )
     averaged = Averaged(network, recipe.average).to(where)
     optimiser = torch.optim.AdamW(network.parameters(), lr=recipe.learning_rate, weight_decay=1e-4)
     optimiser.register_step_post_hook(lambda *_: averaged.follow())
     tokens, empty, cut = _tokens(vocabulary, [one.caption for one in read], recipe.tokens)
     examples = Examples(
-        latents,
+        scale * latents,
         tokens,
         empty,
         np.array([one.copies for one in read]),
@@ -151,6 +151,38 @@ def train(
     return Trained(run, read, failures, cut)
 
 
+def _unet_config(recipe: Recipe, autoencoder_folder: str | None) -> dict[str, Any]:
+    """The U-Net for the latents of the autoencoder that is given or will be trained.
+
+    Raises InputError where they do not fit the recipe, before anything is trained.
+    """
+    config = recipe.autoencoder.config
+    if autoencoder_folder is not None:
+        config = autoencoder.read_config(autoencoder_folder)
+        if config["in_channels"] != 3:
+            raise InputError(f"{autoencoder_folder}: the autoencoder takes no images in colour")
+    reduction = 1 << (len(config["block_out_channels"]) - 1)
+    side, rest = divmod(recipe.autoencoder.side, reduction)
+    if rest or side % (1 << (recipe.levels - 1)):
+        raise InputError(
+            f"images of {recipe.autoencoder.side} pixels cannot be halved "
+            f"{len(config['block_out_channels']) + recipe.levels - 2} times: another side or fewer "
+            "levels helps"
+        )
+    try:
+        schedules.parse(recipe.scheduler())
+        clip.parse_config(recipe.text(recipe.vocabulary))
+        return unets.parse_config(recipe.unet(config["latent_channels"], (side, side)))
+    except ValueError as error:
+        raise InputError(f"the recipe has no meaning: {error}") from error
+
+
+def _text_config(recipe: Recipe, vocabulary: int) -> dict[str, Any]:
+    begin, end = vocabulary - 2, vocabulary - 1
+    special = {"bos_token_id": begin, "eos_token_id": end, "pad_token_id": end}
+    return {**recipe.text(vocabulary), **special}
+
+
 def _autoencoder(
     given: str | None, folder: str, begun: bool, recipe: Recipe, paths: Sequence[str], **how: Any
 ) -> tuple[Any, str]:
@@ -159,10 +191,6 @@ def _autoencoder(
     if given is None and not (begun and os.path.isdir(own)):
         autoencoder_training.train(paths, own, recipe.autoencoder, **how)
     vae, _, sha256 = autoencoder.load_whole(own if given is None else given)
-    if vae.config.in_channels != 3:
-        raise InputError(f"{given}: the autoencoder does not take images of three channels")
-    if recipe.autoencoder.side % (1 << (len(vae.config.block_out_channels) - 1)):
-        raise InputError("the side must be a multiple of the reduction of the autoencoder")
     return vae, sha256
 
 
@@ -180,29 +208,6 @@ def _latents(
             if progress is not None:
                 progress("latents", rows.stop, len(store))
     return torch.cat(found).clone()
-
-
-def _unet_config(recipe: Recipe, shape: Sequence[int]) -> dict[str, Any]:
-    channels, height, width = shape
-    if height % (1 << (recipe.levels - 1)) or width % (1 << (recipe.levels - 1)):
-        raise InputError(
-            f"latents of {width} x {height} cannot be halved {recipe.levels - 1} times; "
-            "fewer levels or a larger side helps"
-        )
-    try:
-        return unets.parse_config(recipe.unet(channels, (height, width)))
-    except ValueError as error:
-        raise InputError(f"the recipe has no meaning: {error}") from error
-
-
-def _text_config(recipe: Recipe, vocabulary: int) -> dict[str, Any]:
-    config = recipe.text(vocabulary)
-    try:
-        clip.parse_config(config)
-    except ValueError as error:
-        raise InputError(f"the recipe has no meaning: {error}") from error
-    begin, end = vocabulary - 2, vocabulary - 1
-    return {**config, "bos_token_id": begin, "eos_token_id": end, "pad_token_id": end}
 
 
 def _tokens(

@@ -149,16 +149,18 @@ def test_a_recipe_without_meaning_is_one_sentence(
     images: list[Captioned], vae: str, tmp_path: Path
 ) -> None:
     for fields, sentence in (
-        ({"levels": 5}, "latents of 8 x 8 cannot be halved 4 times"),
+        ({"levels": 5}, "images of 16 pixels cannot be halved 5 times"),
         ({"width": 9}, "the recipe has no meaning: block_out_channels must be multiples"),
+        ({"beta_first": 0.5, "beta_last": 0.5}, "the recipe has no meaning: the betas leave no"),
         ({"heads": 3, "text_width": 9}, "the recipe has no meaning: attention_head_dim"),
         ({"heads": 4, "text_width": 18}, "the recipe has no meaning: num_attention_heads"),
     ):
-        recipe = dataclasses.replace(RECIPE, **fields)  # type: ignore[arg-type]
+        recipe = dataclasses.replace(RECIPE, **fields)
         with pytest.raises(InputError, match=sentence):
             fitting.train(
                 images, str(tmp_path / "out"), recipe, autoencoder_folder=vae, device="cpu"
             )
+    assert not (tmp_path / "out").exists()
 
 
 def test_rows_are_drawn_as_often_as_they_have_copies() -> None:
