@@ -17,6 +17,7 @@ from memscan.cli import (
     latents,
     plot,
     probe,
+    sample,
     similarity,
     train,
 )
@@ -39,6 +40,7 @@ memscan.add_command(index.command)
 memscan.add_command(evaluate.command)
 memscan.add_command(latents.command)
 memscan.add_command(train.command)
+memscan.add_command(sample.command)
 memscan.add_command(calibrate.command)
 memscan.add_command(plot.command)
 memscan.add_command(cache.command)

@@ -16,12 +16,25 @@ if TYPE_CHECKING:
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 
+def directories(help: str) -> options.Option[Any]:
+    """The options that :func:`found` takes: --images, of which ``help`` tells, and what is read."""
+
+    def decorate(command: Command) -> Command:
+        for option in (
+            options.follow_symlinks,
+            options.exclude,
+            options.recursive,
+            click.option("--images", metavar="DIR", multiple=True, help=help),
+        ):
+            command = option(command)
+        return command
+
+    return decorate
+
+
 def image_list(command: Command) -> Command:
     """The options that :func:`listed_images` takes: --images and what is read there, --list."""
     for option in (
-        options.follow_symlinks,
-        options.exclude,
-        options.recursive,
         click.option(
             "--base-dir", metavar="DIR", help="Where the paths of --list begin  [default: its own]"
         ),
@@ -31,12 +44,7 @@ def image_list(command: Command) -> Command:
             metavar="FILE",
             help="A CSV file of images: path, and perhaps id and split (train, val, test).",
         ),
-        click.option(
-            "--images",
-            metavar="DIR",
-            multiple=True,
-            help="A directory of images, each an identity of its own. Repeatable.",
-        ),
+        directories("A directory of images, each an identity of its own. Repeatable."),
     ):
         command = option(command)
     return command
@@ -50,8 +58,6 @@ def listed_images(
     ``selection`` is that of :class:`memscan.sources.directories.Selection`. Raises InputError.
     """
     from memscan.detectors import identities
-    from memscan.sources import given
-    from memscan.sources.directories import Selection
 
     if bool(images) == (listing is not None):
         raise InputError("give either --images or --list")
@@ -61,11 +67,22 @@ def listed_images(
         return identities.read_list(listing, base_dir)
     if base_dir is not None:
         raise InputError("--base-dir belongs to --list")
+    return identities.each_its_own(found(images, **selection))
+
+
+def found(images: tuple[str, ...], **selection: Any) -> list[str]:
+    """The images in directories, after warnings of those that cannot be listed.
+
+    ``selection`` is as above. Raises InputError.
+    """
+    from memscan.sources import given
+    from memscan.sources.directories import Selection
+
     listings = given.list_images(images, Selection(**selection), "directory")
     given.require_files(listings, "training")
     for failure in given.unlisted(listings):
         warn(f"{failure.path}: {failure.message}")
-    return identities.each_its_own(given.in_bytewise_order(listings))
+    return given.in_bytewise_order(listings)
 
 
 def of_split(listed: Sequence[Listed], split: str) -> list[str]:

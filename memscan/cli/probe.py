@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING
 
 import click
 from click.core import ParameterSource
@@ -13,9 +12,6 @@ from memscan.cli.gate import exit_code
 from memscan.cli.process import ExitCode, warn, write_stdout
 from memscan.cli.progress import progress_bars
 from memscan.reports.probe import FORMATS, SUFFIXES, render
-
-if TYPE_CHECKING:
-    pass
 
 _METHODS = ("iip", "tcnp", "loss")  # as in memscan.probes, which needs numpy
 
@@ -95,7 +91,7 @@ _METHODS = ("iip", "tcnp", "loss")  # as in memscan.probes, which needs numpy
     type=click.IntRange(min=1),
     default=4,
     show_default=True,
-    help="Perturbation prompts that are drawn for each image.",
+    help="Perturbation prompts that are drawn, the same for all images.",
 )
 @click.option(
     "--prompt",
@@ -103,6 +99,25 @@ _METHODS = ("iip", "tcnp", "loss")  # as in memscan.probes, which needs numpy
     metavar="TEXT",
     multiple=True,
     help="Perturb with this prompt instead of drawn ones. Repeatable.",
+)
+@click.option(
+    "--no-optimise", is_flag=True, help="Leave their embeddings as they are: iip without its heart."
+)
+@click.option(
+    "--lambda-d",
+    metavar="X",
+    type=click.FloatRange(min=0),
+    default=1.0,
+    show_default=True,
+    help="The weight of the distance D in the score of iip.",
+)
+@click.option(
+    "--lambda-e",
+    metavar="X",
+    type=click.FloatRange(min=0),
+    default=1.0,
+    show_default=True,
+    help="The weight of the magnitude E.",
 )
 @click.option(
     "--seed",
@@ -165,6 +180,9 @@ def command(
     guidance: float,
     prompts: int,
     own_prompts: tuple[str, ...],
+    no_optimise: bool,
+    lambda_d: float,
+    lambda_e: float,
     seed: int,
     pictures: int,
     measurements: str | None,
@@ -218,6 +236,8 @@ def command(
         guidance=guidance,
         prompts=prompts,
         own_prompts=own_prompts,
+        optimise=not no_optimise,
+        weights=(lambda_d, lambda_e),
         seed=seed,
     )
     asked.check()

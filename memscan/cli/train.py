@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from memscan.cli import train_autoencoder, train_deepssim, train_lcmem
+from memscan.cli import train_autoencoder, train_deepssim, train_lcmem, train_ldm
 
 
 @click.group(name="train", context_settings={"help_option_names": ["-h", "--help"]})
@@ -15,3 +15,4 @@ def command() -> None:
 command.add_command(train_deepssim.command)
 command.add_command(train_autoencoder.command)
 command.add_command(train_lcmem.command)
+command.add_command(train_ldm.command)

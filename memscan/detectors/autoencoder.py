@@ -45,6 +45,8 @@ _DEFAULTS: Mapping[str, Any] = {
 }
 """What an encoder depends on, with the values that diffusers takes where a file is silent."""
 
+_SCALING_FACTOR = 0.18215  # what diffusers takes where a file is silent
+
 _PARTS = ("encoder.", "quant_conv.")
 _FORMER_NAMES = {"query": "to_q", "key": "to_k", "value": "to_v", "proj_attn": "to_out.0"}
 
@@ -112,8 +114,60 @@ def load(folder: str) -> tuple[Encoder, str]:
 
     Raises InputError for what is no such directory, and for weights in a pickle.
     """
-    require("diffusers", "diffusion")
     config = read_config(folder)
+    path, state, sha256 = _read_state(folder)
+    wanted = {name: one for name, one in state.items() if name.startswith(_PARTS)}
+    try:
+        return encoder_of(config, wanted), sha256
+    except (ValueError, RuntimeError) as error:
+        raise InputError(f"{path}: the weights do not fit {CONFIG}") from error
+
+
+def load_whole(folder: str) -> tuple[Any, float, str]:
+    """The AutoencoderKL of a directory, frozen, in float32, with both of its halves.
+
+    Beside it the factor by which its latents are scaled for a diffusion model, and the SHA-256 of
+    the weights. Raises InputError as :func:`load`, and for an autoencoder that shifts its latents
+    or whose halves are not alike.
+    """
+    config, scale = read_config(folder), read_scaling_factor(folder)
+    path, state, sha256 = _read_state(folder)
+    try:
+        with torch.device("meta"):  # what a configuration claims costs no memory
+            model = _new(config)
+        model.load_state_dict(state, assign=True)
+    except (ValueError, RuntimeError) as error:
+        raise InputError(f"{path}: the weights do not fit {CONFIG}") from error
+    return model.eval().requires_grad_(False), scale, sha256
+
+
+def read_scaling_factor(folder: str) -> float:
+    """By what the latents of an autoencoder are multiplied for a diffusion model.
+
+    Raises InputError where that is not all that is done to them.
+    """
+    document, path = _read_document(folder), os.path.join(folder, CONFIG)
+    scale = document.get("scaling_factor", _SCALING_FACTOR)
+    if type(scale) not in (int, float) or not 1e-6 <= scale <= 1e6:
+        raise InputError(f"{path}: scaling_factor must be a number from 1e-6 to 1e6")
+    levels = len(parse_config(_known(document))["block_out_channels"])
+    usual = {
+        "out_channels": document.get("in_channels", _DEFAULTS["in_channels"]),
+        "up_block_types": ["UpDecoderBlock2D"] * levels,
+        "use_post_quant_conv": True,
+        "shift_factor": None,
+        "latents_mean": None,
+        "latents_std": None,
+    }
+    for name, wanted in usual.items():
+        if document.get(name, wanted) != wanted:
+            raise InputError(f"{path}: {name} is not {json.dumps(wanted)}, the only one known here")
+    return float(scale)
+
+
+def _read_state(folder: str) -> tuple[str, State, str]:
+    """The file of the weights in a directory, its tensors by present names, and its SHA-256."""
+    require("diffusers", "diffusion")
     path = os.path.join(folder, WEIGHTS)
     if not os.path.exists(path):
         pickles = sorted(name for name in os.listdir(folder) if name.endswith((".bin", ".ckpt")))
@@ -125,15 +179,18 @@ def load(folder: str) -> tuple[Encoder, str]:
         raise InputError(f"{folder}: no autoencoder: there is no {WEIGHTS} in it")
     content = weights.read_bytes(path)
     state = {_present_name(name): one.float() for name, one in weights.parse(path, content).items()}
-    wanted = {name: one for name, one in state.items() if name.startswith(_PARTS)}
-    try:
-        return encoder_of(config, wanted), hashlib.sha256(content).hexdigest()
-    except (ValueError, RuntimeError) as error:
-        raise InputError(f"{path}: the weights do not fit {CONFIG}") from error
+    return path, state, hashlib.sha256(content).hexdigest()
 
 
 def read_config(folder: str) -> Config:
     """What the encoder in a directory is made of. Raises InputError."""
+    try:
+        return parse_config(_known(_read_document(folder)))
+    except ValueError as error:
+        raise InputError(f"{os.path.join(folder, CONFIG)}: {error}") from error
+
+
+def _read_document(folder: str) -> Mapping[str, Any]:
     path = os.path.join(folder, CONFIG)
     try:
         with open(path, "rb") as file:
@@ -146,10 +203,11 @@ def read_config(folder: str) -> Config:
         raise InputError(f"{path}: is no JSON: {error}") from error
     if not isinstance(document, dict) or document.get("_class_name") != "AutoencoderKL":
         raise InputError(f"{path}: not that of an AutoencoderKL")
-    try:
-        return parse_config({key: document[key] for key in _DEFAULTS if key in document})
-    except ValueError as error:
-        raise InputError(f"{path}: {error}") from error
+    return document
+
+
+def _known(document: Mapping[str, Any]) -> Config:
+    return {key: document[key] for key in _DEFAULTS if key in document}
 
 
 def parse_config(fields: Mapping[str, Any]) -> Config:

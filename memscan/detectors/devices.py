@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-from typing import ContextManager
+from typing import ContextManager, Iterator
 
 import torch
 
@@ -38,6 +38,15 @@ def choose(name: str = "auto") -> torch.device:
 def use_one_thread() -> None:
     """Leave the other cores to the other processes, each of which works on one."""
     torch.set_num_threads(1)
+
+
+@contextlib.contextmanager
+def enough_memory(advice: str) -> Iterator[None]:
+    """Turn the end of a device's memory into an InputError with advice."""
+    try:
+        yield
+    except torch.cuda.OutOfMemoryError as error:
+        raise InputError(f"the memory of the device is too small: {advice}") from error
 
 
 def mixed_precision(device: torch.device) -> ContextManager[object]:

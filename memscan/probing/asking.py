@@ -151,8 +151,8 @@ def _require_enough(images: Images, keys: Keys) -> None:
     count = len(set(keys.values()))
     if count < references.LEAST:
         raise InputError(
-            f"{images.names}: {count} different images that can be measured; a reference needs at "
-            f"least {references.LEAST}, and {references.ENOUGH} for a verdict at "
+            f"{images.names}: different images that can be measured: {count}; a reference needs "
+            f"at least {references.LEAST}, and {references.ENOUGH} for a verdict at "
             f"{100 * RATE:g} %"
         )
 
@@ -162,7 +162,7 @@ def _require_any(images: Images, keys: Keys) -> None:
     if not keys:
         first = images.failures[0]
         raise InputError(
-            f"{images.names}: no target can be measured ({first.path}: {first.message})"
+            f"{images.names}: no target can be measured (first {first.path}: {first.message})"
         )
 
 
@@ -172,17 +172,19 @@ def _warnings(targets: Keys, reference: Keys) -> list[str]:
     found = []
     if len(different) < references.ENOUGH:
         found.append(
-            f"the reference has {len(different)} different images: with fewer than "
-            f"{references.ENOUGH} none can be accused at {100 * RATE:g} %, however it scores"
+            f"different images in the reference: {len(different)}; with fewer than "
+            f"{references.ENOUGH} nothing can be called memorised at {100 * RATE:g} %, however it "
+            "scores"
         )
     if len(different) < len(reference):
         found.append(
-            f"{len(reference) - len(different)} reference images are equal to others and count once"
+            "reference images that are equal to others and do not count: "
+            f"{len(reference) - len(different)}"
         )
     both = [path for path, key in targets.items() if key in different]
     if both:
         found.append(
-            f"{len(both)} targets are reference images as well, such as {both[0]}: what is known "
-            "not to be remembered needs no probe"
+            f"targets that are reference images as well: {len(both)}, such as {both[0]}; either "
+            "it is known that these are not remembered, or they do not belong in the reference"
         )
     return found

@@ -20,6 +20,7 @@ Values = Tuple[float, ...]
 _FORMAT = 1
 _FIELDS = {"method", "identity", "key", "values"}
 _MOST_VALUES = 8
+_BEGINNING = b'{"method": "'
 
 
 def identity(method: str, fingerprint: str, options: Mapping[str, Any]) -> str:
@@ -81,8 +82,8 @@ class Measurements:
                 raise InputError(f"{path}: not a regular file")
             with open(path, "rb") as file:
                 for number, line in enumerate(file, 1):
-                    if not line.endswith(b"\n"):  # the run that wrote it was killed
-                        break
+                    if not line.endswith(b"\n") and _is_begun(line):
+                        break  # the run that wrote it was killed
                     self._parse(path, number, line)
                     whole += len(line)
         except FileNotFoundError:
@@ -107,3 +108,8 @@ class Measurements:
 
     def _unwritable(self, error: OSError) -> OutputError:
         return OutputError(f"{self._path}: cannot be written: {error.strerror}")
+
+
+def _is_begun(line: bytes) -> bool:
+    """Whether bytes without an end could be the beginning of a line of ours."""
+    return line.startswith(_BEGINNING) or _BEGINNING.startswith(line)

@@ -8,18 +8,16 @@ from math import isfinite
 from typing import TYPE_CHECKING, Any, Callable, Iterable, Mapping, Sequence
 
 from memscan.detectors.diffusion import prompts
+from memscan.errors import ImageError, InputError
 from memscan.probes import ProbeOptions
 from memscan.probing.measurements import Measurements, Values, identity
-from memscan.probing.reading import Images, Read
+from memscan.probing.reading import Images
 from memscan.records import Failure, Progress, Stage
 
 if TYPE_CHECKING:
     import torch
 
     from memscan.detectors.diffusion.denoiser import Denoiser
-
-_PIXELS_AT_ONCE = 1 << 26
-"""Of the images of a batch, together, in the size that they have in their files."""
 
 _NOT_FINITE = "the model gives no finite number for it"
 
@@ -61,19 +59,21 @@ class Measuring:
         """
         identities = {method: self.identity(method) for method in methods}
         keys: dict[str, str] = {}
-        waiting: dict[str, Read] = {}
-        for read in images:
-            keys[read.path] = read.digest
-            if any(self.kept.find(own, read.digest) is None for own in identities.values()):
-                waiting[read.digest] = read
-            pixels = sum(one.image.width * one.image.height for one in waiting.values())
-            if len(waiting) == self.batch or pixels > _PIXELS_AT_ONCE:
-                self._ask(waiting.values(), identities)
+        waiting: dict[str, torch.Tensor] = {}
+        for path, image, digest in images:
+            if any(self.kept.find(own, digest) is None for own in identities.values()):
+                try:
+                    waiting[digest] = self.denoiser.encode([image])
+                except ImageError as error:
+                    images.failures.append(Failure.of(path, error))
+                    continue
+            keys[path] = digest
+            if len(waiting) == self.batch:
+                self._ask(waiting, identities)
                 waiting.clear()
             if not waiting:
                 self._report(phase, images.done, images.total)
-        if waiting:
-            self._ask(waiting.values(), identities)
+        self._ask(waiting, identities)
         self._report(phase, images.done, images.done)
         for path, key in list(keys.items()):
             if any(self.kept.find(own, key) is None for own in identities.values()):
@@ -82,17 +82,22 @@ class Measuring:
         return keys
 
     def captions(self, captions: Iterable[str]) -> dict[str, str]:
-        """Ask about prompts; gives the key of each."""
-        from memscan.detectors.diffusion import tcnp
+        """Ask about prompts; gives the key of each.
+
+        Raises InputError for one of which the model makes no finite number.
+        """
+        from memscan.detectors.diffusion import methods
 
         own = self.identity("tcnp", captioned=True)
         keys = {one: hashlib.sha256(one.encode("utf-8", "replace")).hexdigest() for one in captions}
         unknown = [one for one, key in keys.items() if self.kept.find(own, key) is None]
         for start in range(0, len(unknown), self.batch):
             some = unknown[start : start + self.batch]
-            values = tcnp.of_prompts(self.denoiser, some, self.options, self.batch)
-            found = {keys[one]: (value,) for one, value in zip(some, values.tolist())}
-            self.kept.keep("tcnp", own, found)
+            values = methods.of_prompts(self.denoiser, some, self.options, self.batch)
+            for one, found in zip(some, values):
+                if not all(map(isfinite, found)):
+                    raise InputError(f"the caption {one!r:.60}: {_NOT_FINITE}")
+            self.kept.keep("tcnp", own, dict(zip((keys[one] for one in some), values)))
             self._report("captions", start + len(some), len(unknown))
         return keys
 
@@ -107,27 +112,19 @@ class Measuring:
 
         return find
 
-    def _ask(self, some: Iterable[Read], identities: Mapping[str, str]) -> None:
-        some = list(some)
-        latents = self.denoiser.encode([read.image for read in some])
+    def _ask(self, latents: Mapping[str, torch.Tensor], identities: Mapping[str, str]) -> None:
+        """Ask about latents by their keys, each method about those that it does not know."""
+        from memscan.detectors.diffusion import methods
+
         for method, own in identities.items():
-            rows = [
-                row for row, read in enumerate(some) if self.kept.find(own, read.digest) is None
-            ]
-            if rows:
-                found = zip(rows, self._values(method, latents[rows]))
-                finite = {some[row].digest: one for row, one in found if all(map(isfinite, one))}
-                self.kept.keep(method, own, finite)
-
-    def _values(self, method: str, latents: torch.Tensor) -> list[Values]:
-        """What a method says of each latent."""
-        from memscan.detectors.diffusion import denoising_loss, iip, tcnp
-
-        if method == "iip":
-            found = iip.measure(self.denoiser, latents, self.options, self.batch)
-            return list(zip(found.distances.tolist(), found.magnitudes.tolist()))
-        ask = tcnp.of_latents if method == "tcnp" else denoising_loss.measure
-        return [(one,) for one in ask(self.denoiser, latents, self.options, self.batch).tolist()]
+            unknown = [key for key in latents if self.kept.find(own, key) is None]
+            if unknown:
+                several = [latents[key] for key in unknown]
+                values = methods.of_latents(
+                    method, self.denoiser, several, self.options, self.batch
+                )
+                found = {key: one for key, one in zip(unknown, values) if all(map(isfinite, one))}
+                self.kept.keep(method, own, found)
 
     def _report(self, phase: str, done: int, total: int) -> None:
         if self.progress is not None:

@@ -95,6 +95,21 @@ def test_one_method_and_the_same_figures_again(probe: Probe) -> None:
     assert other != first
 
 
+def test_what_iip_is_made_of_can_be_changed(probe: Probe) -> None:
+    asked = (*PLACES, *QUICK, "--format", "json")
+    plain, distance, ablated = (
+        json.loads(probe(*asked, *more).stdout)
+        for more in ((), ("--lambda-e", "0"), ("--no-optimise", "--prompt", "kind1"))
+    )
+    scores, other_scores = (
+        [one["methods"]["iip"]["score"] for one in document["probes"]]
+        for document in (plain, distance)
+    )
+    assert scores != other_scores
+    assert ablated["options"]["optimise"] is False
+    assert ablated["options"]["prompts"] == "kind1"
+
+
 def test_failures_are_rows_and_counted(probe: Probe, here: Path) -> None:
     (here / "targets/broken.png").write_bytes(b"broken")
     asked = (*PLACES, *QUICK, "--method", "loss", "--verbose")
@@ -129,6 +144,7 @@ def test_a_small_reference_accuses_nobody_and_warns(probe: Probe, here: Path) ->
         ((*PLACES[:4], "--reference", "nowhere"), "nowhere"),
         ((*PLACES, "--captions", "labels.csv", "--method", "tcnp"), "columns path, caption"),
         (("forget",), "No such command 'forget'"),
+        (("--seed", "1", "demo"), "--seed is an option of the probe, not of demo"),
     ],
 )
 def test_what_cannot_be_done_is_refused(
@@ -153,6 +169,8 @@ def test_the_defaults_are_those_of_the_library() -> None:
     library = ProbeOptions()
     for name in ("steps", "depth", "guidance", "prompts", "seed"):
         assert defaults[name] == getattr(library, name)
+    assert (defaults["lambda_d"], defaults["lambda_e"]) == library.weights
+    assert library.optimise
 
 
 @pytest.mark.parametrize("flag", ["-h", "--help"])

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import time
 from pathlib import Path
 from typing import Any, Iterator
@@ -14,65 +13,10 @@ import pytest
 from memscan.records import Failure, Stage
 from memscan.report import CopiedSource, Options
 from tests.drawing import needs_posix, picture, save
+from tests.reports.browsing import Visit, written
 from tests.reports.pages import BREAKOUTS, finding, gallery, many, page, report
 
 pytest.importorskip("jinja2", reason="Jinja2 is not installed (it comes with the report extra)")
-playwright = pytest.importorskip(
-    "playwright.sync_api", reason="playwright is not installed (it comes with the test extra)"
-)
-
-NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
-ARGUMENTS = (
-    "--headless",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-)
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    executable = next(filter(None, map(shutil.which, NAMES)), None)
-    if executable is None:
-        pytest.skip("no Chromium is installed")
-    with playwright.sync_playwright() as driver:
-        chromium = driver.chromium.launch(executable_path=executable, args=ARGUMENTS)
-        yield chromium
-        chromium.close()
-
-
-class Visit:
-    """A page that was opened, and everything that it asked for or complained about."""
-
-    def __init__(self, browser: Any, file: Path, **options: Any) -> None:
-        self.requests: list[str] = []
-        self.complaints: list[str] = []
-        self.tab = browser.new_page(**{"viewport": {"width": 1280, "height": 900}, **options})
-        self.tab.on("request", lambda request: self.requests.append(request.url))
-        self.tab.on("console", lambda message: self.complaints.append(message.text))
-        self.tab.on("pageerror", lambda error: self.complaints.append(str(error)))
-        self.tab.goto(file.as_uri())
-        self.own = file.as_uri()
-
-    def close(self) -> None:
-        """Every visit ends with this: nothing was asked for, nothing went wrong, nothing ran."""
-        foreign = [url for url in self.requests if url != self.own and url[:5] != "data:"]
-        assert foreign == []
-        assert self.complaints == []
-        assert self.tab.evaluate("window.pwned") is None
-        self.tab.close()
-
-    def findings(self) -> list[int]:
-        """The ranks of the findings on show."""
-        return [int(rank.rstrip(".")) for rank in self.tab.locator(".rank").all_text_contents()]
-
-    def focused(self) -> str:
-        answer: str = self.tab.evaluate("document.activeElement.id")
-        return answer
 
 
 @pytest.fixture
@@ -80,12 +24,6 @@ def visit(browser: Any, tmp_path: Path) -> Iterator[Visit]:
     made = Visit(browser, written(page(gallery(tmp_path)), tmp_path))
     yield made
     made.close()
-
-
-def written(text: str, folder: Path) -> Path:
-    path = folder / "report.html"
-    path.write_text(text, encoding="utf-8")
-    return path
 
 
 def test_the_page_shows_everything(visit: Visit) -> None:
@@ -266,21 +204,8 @@ def test_a_copied_image_names_its_targets(visit: Visit) -> None:
 def test_text_stands_out_from_its_ground(browser: Any, tmp_path: Path, scheme: str) -> None:
     file = written(page(gallery(tmp_path)), tmp_path)
     seen = Visit(browser, file, color_scheme=scheme)
-    worst = seen.tab.evaluate(
-        """() => {
-          const light = (colour) => {
-            const [r, g, b] = colour.match(/[0-9.]+/g).map((part) => part / 255)
-              .map((part) => part <= .03928 ? part / 12.92 : ((part + .055) / 1.055) ** 2.4);
-            return .2126 * r + .7152 * g + .0722 * b;
-          };
-          const ground = light(getComputedStyle(document.body).backgroundColor);
-          return Math.min(...["body", "h1", ".caveat", "a", ".finding h3", ".tag", ".meta", ".why"]
-            .flatMap((selector) => [...document.querySelectorAll(selector)])
-            .map((element) => light(getComputedStyle(element).color))
-            .map((ink) => (Math.max(ink, ground) + .05) / (Math.min(ink, ground) + .05)));
-        }"""
-    )
-    assert worst >= 4.5
+    selectors = ["body", "h1", ".caveat", "a", ".finding h3", ".tag", ".meta", ".why"]
+    assert seen.contrast(selectors) >= 4.5
     ground = seen.tab.evaluate("getComputedStyle(document.body).backgroundColor")
     assert (int(ground.split("(")[1].split(",")[0]) > 128) == (scheme == "light")
     seen.close()

@@ -18,6 +18,7 @@ import pytest
 from memscan.evaluation.probes import contest
 from memscan.probes import Contest, Lead, Probe, ProbeReport, Quality
 from memscan.report import Source
+from memscan.reports import thumbnails
 from memscan.reports.probe import methods, page_data, render, score_charts, wording
 from memscan.scorecard import Estimate
 from tests.reports.pages import BREAKOUTS, block
@@ -150,6 +151,17 @@ class TestCharts:
                 inside = [score for score in made.reference_scores[name] if low <= score < high]
                 assert len(inside) == one.reference
 
+    def test_what_is_far_out_is_drawn_at_the_edge_and_counted(self) -> None:
+        made = report(3, methods=("loss",))
+        known = made.reference_scores["loss"]
+        far = [Probe(f"{s}.png", {"loss": measured("loss", s, known)}) for s in (-9.0, -0.3, 9.0)]
+        chart = score_charts.chart(dataclasses.replace(made, probes=tuple(far)), "loss")
+        assert chart.beyond == 2
+        assert chart.bins[0].scores.startswith("up to ")
+        assert chart.bins[-1].scores.endswith(" and more")
+        assert (chart.bins[0].targets, chart.bins[-1].targets) == (1, 1)
+        assert [mark.x for mark in chart.marks][::2] == [52, 428]
+
     def test_few_targets_have_marks_and_many_a_line(self) -> None:
         few, many = (score_charts.chart(report(count), "iip") for count in (3, 300))
         assert (len(few.marks), few.outline) == (3, ())
@@ -243,7 +255,7 @@ class TestPage:
     def test_a_tiny_image_keeps_its_pixels(self) -> None:
         pixels = np.zeros((8, 8, 3), np.uint8)
         pixels[2, 3] = 255
-        drawn = page_data.of_pixels(pixels)
+        drawn = thumbnails.of_pixels(pixels)
         assert (drawn.width, drawn.height) == (120, 120)
 
     @pytest.mark.parametrize("name", [*BREAKOUTS, "</style><script>window.pwned=1</script>"])

@@ -26,7 +26,10 @@ Points = Tuple[Tuple[float, float], ...]
 
 
 class Bin(NamedTuple):
-    """A range of scores in words, and how many reference images and targets lie there."""
+    """A range of scores in words, and how many reference images and targets lie there.
+
+    The first and the last bin hold what lies beyond them, too.
+    """
 
     scores: str
     reference: int
@@ -52,7 +55,11 @@ class Mark(NamedTuple):
 
 
 class Chart(NamedTuple):
-    """What is drawn of one method; ``strip`` is the path of the small drawing's bars."""
+    """What is drawn of one method.
+
+    ``beyond`` counts the targets that are drawn at an edge, ``strip`` is the path of the bars in
+    the small drawing.
+    """
 
     method: str
     bins: tuple[Bin, ...]
@@ -62,6 +69,7 @@ class Chart(NamedTuple):
     limits: tuple[Limit, ...]
     x_ticks: tuple[Tick, ...]
     y_ticks: tuple[Tick, ...]
+    beyond: int
     strip: str
     strip_limit: float | None
 
@@ -90,6 +98,10 @@ class Scale:
         """The bin of a score, the first or the last for one beyond."""
         return min(self.count - 1, max(0, math.floor(score / self.step + 1e-9) - self.first))
 
+    def is_beyond(self, score: float) -> bool:
+        """Whether a score lies outside of what is drawn."""
+        return not 0 <= score / self.step - self.first <= self.count
+
     def edge(self, bin: int) -> str:
         """Where a bin begins, in no more digits than it needs."""
         digits = max(0, -math.floor(math.log10(self.step) + 1e-9))
@@ -99,16 +111,19 @@ class Scale:
 
 def scale_of(report: ProbeReport, method: str) -> Scale:
     """That of one method's chart; the reference has at least one score."""
-    targets = [probe.methods[method].score for probe in report.probes]
-    return Scale(report.reference_scores[method], targets, report.thresholds[method])
+    known, asked = report.reference_scores[method], _scores(report, method)
+    return Scale(known, asked, report.thresholds[method])
 
 
 def chart(report: ProbeReport, method: str) -> Chart:
     """The scores of all targets among those of the reference."""
     scale, threshold = scale_of(report, method), report.thresholds[method]
-    reference = _counts(scale, report.reference_scores[method])
-    targets = _counts(scale, [probe.methods[method].score for probe in report.probes])
-    bins = [Bin(_words(scale, at), *both) for at, both in enumerate(zip(reference, targets))]
+    known, asked = report.reference_scores[method], _scores(report, method)
+    reference, targets = _counts(scale, known), _counts(scale, asked)
+    bins = [
+        Bin(_words(scale, at, (*known, *asked)), *both)
+        for at, both in enumerate(zip(reference, targets))
+    ]
     shares = [_shares(reference), _shares(targets)]
     few = len(report.probes) <= _MOST_MARKS
     most = max(shares[0] if few else shares[0] + shares[1])
@@ -133,9 +148,15 @@ def chart(report: ProbeReport, method: str) -> Chart:
             Tick(rounded(BOTTOM - (BOTTOM - TOP) * part / 5), f"{100 * top * part / 5:.3g} %")
             for part in range(6)
         ),
+        sum(scale.is_beyond(score) for score in asked),
         _strip(shares[0]),
         None if limit is None else rounded(STRIP_WIDTH * limit),
     )
+
+
+def _scores(report: ProbeReport, method: str) -> list[float]:
+    """Those of the targets."""
+    return [probe.methods[method].score for probe in report.probes]
 
 
 def _counts(scale: Scale, scores: Sequence[float]) -> list[int]:
@@ -150,8 +171,14 @@ def _shares(counts: Sequence[int]) -> list[float]:
     return [count / total for count in counts] if total else []
 
 
-def _words(scale: Scale, at: int) -> str:
-    return f"{scale.edge(at)} to {scale.edge(at + 1)}"
+def _words(scale: Scale, at: int, scores: Sequence[float]) -> str:
+    """The range of a bin; it is open where scores lie beyond it."""
+    low, high = scale.edge(at), scale.edge(at + 1)
+    if at == 0 and scale.is_beyond(min(scores)):
+        return f"up to {high}"
+    if at == scale.count - 1 and scale.is_beyond(max(scores)):
+        return f"{low} and more"
+    return f"{low} to {high}"
 
 
 def _bars(bins: Sequence[Bin], shares: Sequence[float], slot: float, top: float) -> list[Bar]:

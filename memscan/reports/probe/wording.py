@@ -95,11 +95,11 @@ def memorised_share(report: ProbeReport, method: str) -> str:
 def remarks(report: ProbeReport) -> Iterator[str]:
     """What the headline must not be read without, a sentence each."""
     if report.probes and any(limit is not None for limit in report.thresholds.values()):
-        expected = round(RATE * len(report.probes))
-        here = f", about {number(expected)} of as many as these" if expected else ""
+        total, expected = len(report.probes), round(RATE * len(report.probes))
+        here = f": about {number(expected)} of {number(total)}" if expected else ""
         yield (
-            f"Of images that the model does not remember, each method still calls {RATE:.0%} "
-            f"memorised{here}."
+            f"At these thresholds {RATE:.0%} of the images that the model does not remember are "
+            f"called memorised as well{here}."
         )
     together = _agreement(report)
     if together is not None:

@@ -36,8 +36,9 @@ class Mixture:
         kinds: torch.Tensor,
         *,
         share: float = 0.1,
-        pull: float = 8.0,
-        gate: float = 150.0,
+        calls: float = 8.0,
+        pull: float = 2.0,
+        gate: float = 300.0,
         training_steps: int = 1000,
     ) -> None:
         self.device = torch.device("cpu")
@@ -56,7 +57,7 @@ class Mixture:
         names += [f"kind{n}" for n in range(len(kinds))]
         keys = torch.tanh(torch.stack([_vector(name) for name in names]))
         self._keys = keys / keys.norm(dim=1, keepdim=True)
-        self._pull = pull
+        self._pulls = torch.tensor([calls] * len(remembered) + [pull] * len(kinds))
         self._gates = torch.tensor([gate] * len(remembered) + [0.0] * len(kinds))
 
     @property
@@ -81,7 +82,7 @@ class Mixture:
         meaning = torch.tanh(embeddings[:, 1:]).sum(1)
         along = meaning @ self._keys.T
         beside = meaning.square().sum(1, keepdim=True) - along.square()
-        logits = self._log_shares + self._pull * along - self._gates * beside / WIDTH
+        logits = self._log_shares + self._pulls * along - self._gates * beside / WIDTH
         return torch.log_softmax(logits, 1)
 
     def predict(self, latents: torch.Tensor, step: int, embeddings: torch.Tensor) -> torch.Tensor:
@@ -97,8 +98,8 @@ class Mixture:
         logs = -0.5 * apart.square().sum(2) / variances
         logs = logs - 0.5 * flat.shape[1] * variances.log() + self.log_weights(embeddings)
         noises = (1 - signal) ** 0.5 * apart / variances[:, None]
-        expected = (torch.softmax(logs, 1)[:, :, None] * noises).sum(1)
-        return expected.reshape(latents.shape)
+        expected: torch.Tensor = (torch.softmax(logs, 1)[:, :, None] * noises).sum(1)
+        return expected.view_as(latents)
 
     def encode(self, images: Sequence[Image.Image]) -> torch.Tensor:
         assert all(image.mode == "RGB" for image in images)

@@ -1,0 +1,108 @@
+"""A directory of images that a model drew: numbered PNGs, and a list of their prompts."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+from dataclasses import dataclass
+from typing import Sequence
+
+import numpy as np
+from PIL import Image
+
+from memscan.detectors.diffusion import ddim, parts, sampling
+from memscan.detectors.diffusion.pipelines import LatentDiffusion
+from memscan.detectors.weights import write_whole
+from memscan.errors import InputError, OutputError
+from memscan.records import Progress
+
+INDEX = "index.json"
+
+
+@dataclass(frozen=True)
+class Drawing:
+    """What is drawn: ``number`` images of each prompt, and how.
+
+    ``batch`` images are drawn at a time; another batch may change the last bit of a pixel.
+    """
+
+    prompts: Sequence[str]
+    number: int
+    steps: int = 50
+    guidance: float = 7.5
+    seed: int = 0
+    batch: int = 16
+
+    @property
+    def captions(self) -> list[str]:
+        """The prompt of each image."""
+        return [prompt for prompt in self.prompts for _ in range(self.number)]
+
+
+def read_prompts(path: str) -> list[str]:
+    """The prompts in a file, one in a line that is not blank. Raises InputError."""
+    lines = [line.strip() for line in parts.read_text(path).splitlines()]
+    found = [line for line in lines if line]
+    if not found:
+        raise InputError(f"{path}: there is no prompt in it")
+    return found
+
+
+def require_empty(folder: str) -> None:
+    """Raise InputError for a directory that has something in it, which would mix with images."""
+    if os.path.isdir(folder) and os.listdir(folder):
+        raise InputError(f"{folder}: not empty; images go into a directory of their own")
+    if os.path.lexists(folder) and not os.path.isdir(folder):
+        raise InputError(f"{folder}: not a directory")
+
+
+def draw(
+    model: LatentDiffusion, folder: str, drawing: Drawing, progress: Progress | None = None
+) -> list[str]:
+    """Draw images into a new or empty directory; returns their names.
+
+    The same model, seed, batch and libraries give the same files on one machine. Raises
+    InputError, OutputError.
+    """
+    require_empty(folder)
+    ddim.grid(model.alphas_bar, drawing.steps)
+    try:
+        os.makedirs(folder, exist_ok=True)
+    except OSError as error:
+        raise OutputError(f"{folder}: cannot be made: {error.strerror}") from error
+    captions = drawing.captions
+    names = [f"{number:06d}.png" for number in range(1, len(captions) + 1)]
+    starts = range(0, len(captions), drawing.batch)
+    for start in starts:
+        places = range(start, min(start + drawing.batch, len(captions)))
+        pixels = sampling.sample(
+            model,
+            [captions[place] for place in places],
+            sampling.noise(model, drawing.seed, places),
+            steps=drawing.steps,
+            guidance=drawing.guidance,
+        )
+        rounded = (pixels * 255).round().byte().cpu().numpy()
+        for place, image in zip(places, rounded):
+            write_whole(os.path.join(folder, names[place]), _png(image))
+        if progress is not None:
+            progress("samples", places.stop, len(captions))
+    index = {
+        "model": model.fingerprint,
+        "steps": drawing.steps,
+        "guidance": drawing.guidance,
+        "seed": drawing.seed,
+        "batch": drawing.batch,
+        "images": [{"image": name, "prompt": prompt} for name, prompt in zip(names, captions)],
+    }
+    write_whole(os.path.join(folder, INDEX), (json.dumps(index, indent=2) + "\n").encode("ascii"))
+    return names
+
+
+def _png(pixels: np.ndarray[tuple[int, ...], np.dtype[np.uint8]]) -> bytes:
+    """The file of an image of shape (1 or 3, height, width)."""
+    image = Image.fromarray(pixels[0] if len(pixels) == 1 else pixels.transpose(1, 2, 0))
+    content = io.BytesIO()
+    image.save(content, "PNG")
+    return content.getvalue()

@@ -1,0 +1,100 @@
+"""The files of a part of a model in the layout of diffusers, read as what strangers wrote."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from typing import Any, Dict, Mapping, Sequence
+
+from memscan.detectors import weights
+from memscan.detectors.weights import State
+from memscan.errors import InputError
+
+Document = Dict[str, Any]
+
+CONFIG = "config.json"
+_MOST_BYTES = 1 << 24  # the vocabulary of CLIP has one megabyte
+
+
+def read_text(path: str) -> str:
+    """A file of text in UTF-8. Raises InputError."""
+    try:
+        with open(path, "rb") as file:
+            content = file.read(_MOST_BYTES + 1)
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read: {error.strerror}") from error
+    if len(content) > _MOST_BYTES:
+        raise InputError(f"{path}: too large for what it should hold")
+    try:
+        return content.decode("utf-8")
+    except ValueError as error:
+        raise InputError(f"{path}: is no text in UTF-8") from error
+
+
+def read_object(path: str) -> Document:
+    """A file that holds a JSON object. Raises InputError."""
+    try:
+        document = json.loads(read_text(path))
+    except (ValueError, RecursionError) as error:
+        raise InputError(f"{path}: is no JSON: {error}") from error
+    if not isinstance(document, dict):
+        raise InputError(f"{path}: is no JSON object")
+    return document
+
+
+def read_state(folder: str, stem: str) -> tuple[str, State, str]:
+    """The weights of a part: the file's path, its tensors in float32, its SHA-256.
+
+    The file is ``stem``.safetensors, or ``stem``.fp16.safetensors where only that was kept. Raises
+    InputError for what is neither, with the way to convert a pickle.
+    """
+    for suffix in (".safetensors", ".fp16.safetensors"):
+        path = os.path.join(folder, stem + suffix)
+        if os.path.exists(path):
+            content = weights.read_bytes(path)
+            state = {name: one.float() for name, one in weights.parse(path, content).items()}
+            return path, state, hashlib.sha256(content).hexdigest()
+    wanted = f"{stem}.safetensors"
+    names = sorted(os.listdir(folder))
+    pickles = [name for name in names if name.endswith((".bin", ".ckpt", ".pt", ".pth"))]
+    if pickles:
+        raise InputError(
+            f"{os.path.join(folder, pickles[0])}: a pickle, which could run any code; "
+            f"{weights.CONVERSION.replace('model.safetensors', wanted)}"
+        )
+    raise InputError(f"{folder}: there are no weights in it: {wanted} is missing")
+
+
+def whole(document: Mapping[str, Any], name: str, default: int, least: int, most: int) -> int:
+    """A field that is a whole number within bounds. Raises ValueError that names it."""
+    value = document.get(name, default)
+    if type(value) is not int or not least <= value <= most:
+        raise ValueError(f"{name} must be a whole number from {least} to {most}")
+    return value
+
+
+def number(
+    document: Mapping[str, Any], name: str, default: float, least: float, most: float
+) -> float:
+    """A field that is a number within bounds. Raises ValueError that names it."""
+    value = document.get(name, default)
+    if type(value) not in (int, float) or not least <= value <= most:
+        raise ValueError(f"{name} must be a number from {least:g} to {most:g}")
+    return float(value)
+
+
+def flag(document: Mapping[str, Any], name: str, default: bool) -> bool:
+    """A field that is true or false. Raises ValueError that names it."""
+    value = document.get(name, default)
+    if type(value) is not bool:
+        raise ValueError(f"{name} must be true or false")
+    return value
+
+
+def word(document: Mapping[str, Any], name: str, default: str, known: Sequence[str]) -> str:
+    """A field that is one of some words. Raises ValueError that names it."""
+    value = document.get(name, default)
+    if not isinstance(value, str) or value not in known:
+        raise ValueError(f"{name} must be one of {', '.join(known)}")
+    return value
