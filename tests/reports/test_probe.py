@@ -100,6 +100,7 @@ def test_a_reference_too_small_to_accuse_has_no_threshold() -> None:
     made = REPORTS["probe_small_reference"]
     assert json.loads(render(made, "json"))["methods"]["loss"]["threshold"] is None
     assert re.search(r"Memorised above +none +none\n", render(made, "text"))
+    assert json.loads(render(made, "json"))["summary"]["memorised"] == {"tcnp": None, "loss": None}
     assert {row["threshold"] for row in csv.DictReader(io.StringIO(render(made, "csv")))} == {""}
 
 
@@ -274,5 +275,7 @@ def test_the_headline_never_says_that_nothing_is_remembered() -> None:
     assert wording.headline(report(0)) == "No image could be probed."
     assert wording.headline(report(1)) == "1 of 1 image looks memorised, by iip."
     assert wording.headline(REPORTS["probe_small_reference"]) == (
-        "No sign of memorisation that tcnp can see, in 2 images."
+        "The reference is too small to call any of 2 images memorised."
     )
+    quiet = dataclasses.replace(report(3), probes=report(3).probes[1:])
+    assert wording.headline(quiet) == "No sign of memorisation that iip can see, in 2 images."

@@ -44,7 +44,9 @@ def render(report: ProbeReport, shown: int, verbose: bool) -> str:
         "summary": {
             "targets": len(report.probes),
             "memorised": {
-                name: rate(wording.memorised(report, name), len(report.probes))
+                name: None
+                if report.thresholds[name] is None
+                else rate(wording.memorised(report, name), len(report.probes))
                 for name in report.methods
             },
             "failures": len(report.failures),

@@ -83,7 +83,8 @@ def _methods(report: ProbeReport) -> Iterator[str]:
     yield RULE
     yield _row("Reference images", [str(len(report.reference_scores[name])) for name in names])
     yield _row("Memorised above", [wording.figure(report.thresholds[name]) for name in names])
-    yield _row("Memorised targets", [str(wording.memorised(report, name)) for name in names])
+    counts = [wording.memorised_count(report, name) for name in names]
+    yield _row("Memorised targets", counts)
 
 
 def _row(title: str, cells: list[str]) -> str:

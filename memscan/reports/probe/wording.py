@@ -72,6 +72,8 @@ def headline(report: ProbeReport) -> str:
     leading = report.methods[0]
     count = memorised(report, leading)
     images = "image" if total == 1 else "images"
+    if report.thresholds[leading] is None:
+        return f"The reference is too small to call any of {number(total)} {images} memorised."
     if not count:
         return f"No sign of memorisation that {leading} can see, in {number(total)} {images}."
     verb = "looks" if count == 1 else "look"
@@ -83,8 +85,15 @@ def memorised(report: ProbeReport, method: str) -> int:
     return sum(probe.methods[method].memorised for probe in report.probes)
 
 
+def memorised_count(report: ProbeReport, method: str) -> str:
+    """The same in words; "none" where the reference is too small to call any so."""
+    return "none" if report.thresholds[method] is None else number(memorised(report, method))
+
+
 def memorised_share(report: ProbeReport, method: str) -> str:
-    """The same with its share and the interval of that; there is at least one target."""
+    """The same with its share and the interval of that, where there are any."""
+    if report.thresholds[method] is None or not report.probes:
+        return memorised_count(report, method)
     found = rate(memorised(report, method), len(report.probes))
     return (
         f"{number(found.count)} ({found.share:.1%}, 95% interval {found.low:.1%} to "
