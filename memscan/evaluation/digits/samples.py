@@ -9,9 +9,8 @@ import numpy.typing as npt
 from PIL import Image
 
 from memscan import hamming, hashing
-from memscan.detectors.diffusion import ddim
+from memscan.detectors.diffusion import sampling
 from memscan.detectors.diffusion.denoiser import Denoiser
-from memscan.detectors.diffusion.noises import starts
 
 Numbers = npt.NDArray[np.float64]
 Bytes = npt.NDArray[np.uint8]
@@ -22,14 +21,11 @@ _BATCH = 256
 
 def drawn(denoiser: Denoiser, prompts: Sequence[str], seed: int) -> Bytes:
     """A sample for each prompt, by 50 steps of DDIM: grey pixels of shape (n, height, width)."""
-    grid = ddim.grid(denoiser.alphas_bar)
     parts = []
     for start in range(0, len(prompts), _BATCH):
         some = prompts[start : start + _BATCH]
-        noise = starts(denoiser, len(some), seed + start)
-        embeddings = denoiser.embed(some)
-        done = ddim.denoise(denoiser, noise, grid, grid.last, embeddings, _GUIDANCE)
-        pixels = denoiser.decode(done.latents)[:, 0]
+        noise = sampling.noise(denoiser, seed, range(start, start + len(some)))
+        pixels = sampling.sample(denoiser, some, noise, guidance=_GUIDANCE)[:, 0]
         parts.append((255 * pixels).round().byte().cpu().numpy())
     return np.concatenate(parts)
 
