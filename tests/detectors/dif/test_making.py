@@ -57,9 +57,9 @@ def test_what_is_written_is_what_was_measured(
     ):
         scores = [
             correlation.correlations(
-                taken(crops.middle(decode.open_image(paths[row]).image, found.side)), found.pattern
+                taken(crops.scaled(crops.middle(np.asarray(image), found.side))), found.pattern
             )[0, 0]
-            for row in held_out
+            for image in (decode.open_image(paths[row]).image for row in held_out)
         ]
         right = sum(abs(score - own) < abs(score - other) for score in scores)
         assert (right, len(scores)) == (told.count, told.total)
