@@ -122,11 +122,11 @@ def test_what_cannot_be_done_is_one_sentence(arguments: list[str], sentence: str
 @pytest.mark.parametrize(
     ("output", "more", "told"),
     [
-        ("tiny.safetensors", [], "tiny.json: the training reads this file"),
-        ("linked.safetensors", [], "linked.json: the training reads this file"),
+        ("tiny.safetensors", [], "tiny.json: the command reads this file"),
+        ("linked.safetensors", [], "linked.json: the command reads this file"),
         ("begun.safetensors", ["--config", "begins.json"], "begun.safetensors: the training reads"),
         ("foreign.safetensors", [], "foreign.json: the card of foreign.safetensors would replace"),
-        ("list.safetensors", ["--list"], "list.json: the training reads this file"),
+        ("list.safetensors", ["--list"], "list.json: the command reads this file"),
         ("m.safetensors", ["--plot", "photographs/photo.svg"], "photo.svg: the training reads"),
     ],
 )
