@@ -124,10 +124,10 @@ def test_what_cannot_be_done_is_one_sentence(arguments: list[str], sentence: str
     [
         ("tiny.safetensors", [], "tiny.json: the command reads this file"),
         ("linked.safetensors", [], "linked.json: the command reads this file"),
-        ("begun.safetensors", ["--config", "begins.json"], "begun.safetensors: the training reads"),
+        ("begun.safetensors", ["--config", "begins.json"], "begun.safetensors: the command reads"),
         ("foreign.safetensors", [], "foreign.json: the card of foreign.safetensors would replace"),
         ("list.safetensors", ["--list"], "list.json: the command reads this file"),
-        ("m.safetensors", ["--plot", "photographs/photo.svg"], "photo.svg: the training reads"),
+        ("m.safetensors", ["--plot", "photographs/photo.svg"], "photo.svg: the command reads"),
     ],
 )
 def test_nothing_of_the_user_is_replaced(output: str, more: list[str], told: str) -> None:
