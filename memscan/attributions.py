@@ -148,6 +148,11 @@ class AttributionReport:
         )
 
     @property
+    def lost(self) -> tuple[Failure, ...]:
+        """What could not be read, of targets and of real images."""
+        return self.failures + (() if self.calibrated is None else self.calibrated.failures)
+
+    @property
     def moved(self) -> int:
         """How many targets have a generator's grid, but moved."""
         return sum(one.is_moved for one in self.attributions)
@@ -216,3 +221,8 @@ class PerformanceReport:
     seed: int
     failures: tuple[Failure, ...] = ()
     warnings: tuple[str, ...] = ()
+
+    @property
+    def lost(self) -> tuple[Failure, ...]:
+        """What could not be read, of the measured images and of those of ``calibrated``."""
+        return self.failures + (() if self.calibrated is None else self.calibrated.failures)

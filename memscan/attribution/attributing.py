@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import collections
 from dataclasses import dataclass
-from typing import Sequence
+from typing import Iterator, Sequence
 
 import numpy as np
 
@@ -11,7 +12,7 @@ from memscan import __version__
 from memscan.attribution import reading
 from memscan.attribution.fingerprints import Found
 from memscan.attribution.reading import Read, Seen, Settings
-from memscan.attributions import Attribution, AttributionReport, Calibrated, Generator
+from memscan.attributions import Attribution, AttributionReport, Calibrated, Generator, Weakness
 from memscan.errors import InputError
 from memscan.fingerprints import scoring, thresholds
 from memscan.fingerprints.fingerprint import Fingerprint
@@ -27,6 +28,15 @@ PUBLISHED = (
     "means hold only roughly for the residual that is used here (--calibrate DIR finds thresholds)"
 )
 
+
+WEAK = {
+    Weakness.LOSSY: "are compressed with loss (JPEG and the like), which wipes most fingerprints "
+    "out: that none is found in them says little",
+    Weakness.SIZE: "have a side that is no multiple of 8: if a network made them, they were "
+    "cropped or resized since, and a resized image has lost its fingerprint",
+    Weakness.SMALL: "are smaller than a fingerprint, of which less can be seen in them",
+}
+"""What a person is told of targets that bear little evidence."""
 
 MOVED = 3.0
 """How many times a margin as the image lies must be exceeded by one elsewhere for the grid to count
@@ -208,20 +218,24 @@ def _attribution(seen: Seen, rule: Rule) -> Attribution:
     )
 
 
-def _warnings(fingerprints: Sequence[Fingerprint], real: Read | None, read: Read) -> list[str]:
+def _warnings(fingerprints: Sequence[Fingerprint], real: Read | None, read: Read) -> Iterator[str]:
     """What is to be known of the whole result."""
-    said = []
     if real is None:
         published = any(one.made == "published" for one in fingerprints)
-        said.append(PUBLISHED if published else UNCALIBRATED)
-        return said
-    shares = [reading.lossy_share(one.seen) for one in (real, read)]
-    if abs(shares[0] - shares[1]) > 0.5:
-        said.append(
-            f"{shares[0]:.0%} of the real images of --calibrate and {shares[1]:.0%} of the targets "
-            "are compressed with loss: thresholds from one kind of file may not hold for another"
-        )
-    names = {one.path for one in real.seen}.intersection(one.path for one in read.seen)
-    if names:
-        said.append(f"real images of --calibrate that are also targets: {len(names)}")
-    return said
+        yield PUBLISHED if published else UNCALIBRATED
+    else:
+        shares = [reading.lossy_share(one.seen) for one in (real, read)]
+        if abs(shares[0] - shares[1]) > 0.5:
+            yield (
+                f"{shares[0]:.0%} of the real images of --calibrate and {shares[1]:.0%} of the "
+                "targets are compressed with loss: thresholds from one kind of file may not hold "
+                "for another"
+            )
+        names = {one.path for one in real.seen}.intersection(one.path for one in read.seen)
+        if names:
+            yield f"real images of --calibrate that are also targets: {len(names)}"
+    side = max(one.side for one in fingerprints)
+    weak = collections.Counter(why for one in read.seen for why in one.weaknesses(side))
+    for why, sentence in WEAK.items():
+        if weak[why]:
+            yield f"{weak[why]} of {len(read.seen)} targets {sentence}"

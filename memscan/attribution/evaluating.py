@@ -108,7 +108,7 @@ def evaluate(
         calibrated=pool.calibrated,
         resamples=metrics.RESAMPLES,
         seed=seed,
-        failures=(*failures, *(pool.calibrated.failures if pool.calibrated else ())),
+        failures=tuple(failures),
         warnings=tuple(_warnings(sets, pool, rate, unknown)),
     )
 

@@ -155,4 +155,4 @@ def command(
     for sentence in report.warnings:
         warn(sentence)
     write_stdout(render(report, stdout_format, top, verbose))
-    return exit_code(False, len(report.failures), max_failures)
+    return exit_code(False, len(report.lost), max_failures)

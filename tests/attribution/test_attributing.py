@@ -190,6 +190,11 @@ def test_weak_evidence_is_said_by_what_a_file_holds(folder: Path, found: list[Fo
         ("PNG", (Weakness.BLANK,)),
     ]
     assert report.attributions[4].generator is None
+    assert [sentence[:30] for sentence in report.warnings[1:]] == [
+        "1 of 5 targets are compressed ",
+        "1 of 5 targets have a side tha",
+        "1 of 5 targets are smaller tha",
+    ]
 
 
 def test_real_images_of_another_kind_of_file_are_warned_of(

@@ -104,6 +104,10 @@ def test_more_failures_than_allowed_make_the_result_incomplete(place: Path) -> N
     done = run(ATTRIBUTE, "--target", "targets", "--max-failures", "0", "--verbose")
     assert done.returncode == 3
     assert "    targets/broken.png: " in done.stdout
+    (place / "real/broken.png").write_bytes(b"broken")
+    arguments = ("--target", "targets/001.png", "--calibrate", "real", "--max-failures", "0")
+    done = run(ATTRIBUTE, *arguments)
+    assert (done.returncode, done.stdout[-12:]) == (3, "Not read: 1\n")
 
 
 @needs_posix

@@ -8,6 +8,7 @@ import pytest
 from memscan.fingerprints import correlation, scoring
 from memscan.fingerprints.residuals import laplacian
 from memscan.fingerprints.scoring import Bank
+from tests.fingerprints import making
 from tests.fingerprints.generators import SIDE, drawn, learned
 
 
@@ -87,3 +88,14 @@ def test_the_midpoint_is_oriented_as_scores_are() -> None:
     ]
     assert scoring.midpoints(some) == pytest.approx([0.03, 0.02])
     assert scoring.half_gaps(some) == pytest.approx([0.02, 0.03])
+
+
+def test_a_learned_denoiser_is_each_fingerprints_own() -> None:
+    some = [
+        making.fingerprint(16, seed, residual="denoiser", weights=making.weights((4, 3), seed))
+        for seed in (1, 2)
+    ]
+    pixels = np.asarray(drawn(5))
+    alone = [Bank([one]).surfaces(pixels)[0] for one in some]
+    assert np.array_equal(Bank(some).surfaces(pixels), np.stack(alone))
+    assert not np.array_equal(alone[0], alone[1])

@@ -70,7 +70,7 @@ CALIBRATED = AttributionReport(
         generator("glide", 0.02, "published"),
     ),
     search=True,
-    calibrated=Calibrated(("photos",), 60, 0.05, 19, 3.25),
+    calibrated=Calibrated(("photos",), 60, 0.05, 19, 3.25, FAILURES[1:]),
     targets=(Source("generated", 6), Source("caf\udce9", 1)),
     attributions=(
         target(HOSTILE, (0.002, 0.001, 0.003), (0.5, -1.0, 0.25), p_value=0.75),
@@ -265,6 +265,6 @@ def test_the_page_says_what_it_leaves_out(monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.setattr(html_page, "MAX_FAILURES", 1)
     page = render(CALIBRATED, "html", shown=0)
     assert "4 more are not shown here" in page
-    assert "The first 1 of 2." in page
+    assert "The first 1 of 3." in page
     assert "a.png" in page
     assert "d.png" not in page

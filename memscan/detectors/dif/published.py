@@ -19,9 +19,6 @@ from memscan.errors import InputError
 from memscan.fingerprints.fingerprint import MOST_SIDE, Fingerprint, check
 from memscan.fingerprints.residuals import Pixels
 
-FILE = "chk_0.pt"
-"""The name of each file; that of the folder is the generator's."""
-
 MOST_BYTES = 12 * MOST_SIDE**2 + (1 << 24)
 """Of the largest pattern, and of the numbers beside it."""
 
@@ -48,7 +45,9 @@ def read(path: str, residual: str) -> Fingerprint:
             name, pattern, residual, real, fake, "published", {"high_pass": SIGMA}
         )
         check(fingerprint)
-    except (KeyError, TypeError, ValueError) as error:
+    except KeyError as error:
+        raise InputError(f"{path}: is no published fingerprint of DIF: it has no {error}") from None
+    except (TypeError, ValueError) as error:
         raise InputError(f"{path}: is no published fingerprint of DIF: {error}") from None
     return fingerprint
 
@@ -96,6 +95,8 @@ def _pattern(tensor: Any) -> Pixels:
         raise ValueError("its fingerprint is no float32 array")
     if len(shape) != 4 or shape[:2] != (1, 3) or shape[2] != shape[3] or shape[2] > MOST_SIDE:
         raise ValueError(f"its fingerprint is no square of three channels: {shape}")
+    if not bool(tensor.isfinite().all()):
+        raise ValueError("its fingerprint holds what is no finite number")
     return np.ascontiguousarray(tensor.detach()[0].numpy().transpose(1, 2, 0))
 
 

@@ -76,7 +76,7 @@ def render(report: AttributionReport, shown: int, verbose: bool) -> str:
         tick=_x(_least(report), scale),
         mime=f"image/{thumbnails.FORMAT.lower()}",
         weak=list(_weak(report)),
-        failures=report.failures[:MAX_FAILURES],
+        failures=report.lost[:MAX_FAILURES],
     )
 
 

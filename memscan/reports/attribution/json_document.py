@@ -92,5 +92,5 @@ def _summary(report: AttributionReport) -> dict[str, Any]:
         "some_generator_moved": rate(report.moved, total),
         "none_of_these": rate(report.unnamed, total),
         "ambiguous": sum(one.is_ambiguous for one in report.attributions),
-        "failures": len(report.failures),
+        "failures": len(report.lost),
     }

@@ -19,5 +19,5 @@ def render(report: PerformanceReport, shown: int, verbose: bool) -> str:
         policy=templating.policy(css),
         wording=wording,
         alterations=[one.alteration for one in survivals],
-        failures=report.failures[:MAX_FAILURES],
+        failures=report.lost[:MAX_FAILURES],
     )

@@ -23,7 +23,7 @@ def _lines(report: PerformanceReport, verbose: bool) -> Iterator[str]:
     yield f"{wording.HEADING}: how well it works"
     yield RULE
     yield wording.LEAD
-    yield from unread_lines(report.failures, verbose)
+    yield from unread_lines(report.lost, verbose)
     for one in report.performances:
         yield ""
         yield from _table(one)

@@ -26,7 +26,7 @@ def _lines(report: AttributionReport, shown: int, verbose: bool) -> Iterator[str
     yield wording.thresholds(report)
     for place in report.targets:
         yield f"[+] Found {place.found} target images in {inert_path(place.path)}"
-    yield from unread_lines(report.failures, verbose)
+    yield from unread_lines(report.lost, verbose)
     yield ""
     yield f"{'Fingerprint':{_NAME}}{'side':>6}{'threshold':>12}{'if moved':>10}  residual, origin"
     for one in report.generators:
@@ -80,4 +80,4 @@ def _summary(report: AttributionReport) -> Iterator[str]:
         count = sum(weakness in one.weaknesses for one in report.attributions)
         if count:
             yield f"Weak evidence, {weakness.value}: {count} ({wording.WEAKNESSES[weakness]})"
-    yield f"Not read: {len(report.failures)}"
+    yield f"Not read: {len(report.lost)}"

@@ -37,9 +37,7 @@ def test_own_images_are_told_strangers_are_not_and_descendants_are(
     for own in FAMILIES:
         assert accuracy[own, own] >= 0.95, accuracy
     kin = [("A", "A-ft"), ("A-ft", "A")]
-    strangers = [
-        pair for pair in accuracy if pair[0] != pair[1] and pair not in kin
-    ]
+    strangers = [pair for pair in accuracy if pair[0] != pair[1] and pair not in kin]
     assert min(accuracy[pair] for pair in kin) > 0.8, accuracy
     assert np.mean([accuracy[pair] for pair in strangers]) < 0.65, accuracy
     for own, other in strangers:  # chance likeness in one direction is met, in both it is not

@@ -114,6 +114,8 @@ def test_what_is_no_fingerprint_is_refused(tmp_path: Path, case: str) -> None:
     with pytest.raises(InputError, match=r"chk_0\.pt: ") as raised:
         published.read(path, "laplacian")
     assert "\n" not in str(raised.value)
+    if case == "no pattern":
+        assert str(raised.value).endswith("it has no 'Fingerprint'")
 
 
 def test_an_archive_that_would_fill_the_memory_is_not_opened(tmp_path: Path) -> None:
