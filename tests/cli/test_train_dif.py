@@ -165,6 +165,7 @@ MEAN = ["--method", "mean", *OUTPUT]
         (["--config", "wrong.json", "--print-config"], "wrong.json: 'sides' is unknown"),
         (["--config", "odd.json", "--print-config"], "odd.json: crop must be a multiple of 8"),
         (["--config", "deep.json", "--print-config"], "deep.json: crop must be a multiple of 16"),
+        (["--config", "deepest.json", "--print-config"], "multiple of 32 for this depth, and more"),
         (["--config", "batch.json", "--print-config"], "batch.json: batch must be a multiple"),
         (["--config", "window.json", "--print-config"], "window.json: denoising.window must not"),
         (["--config", "missing.json", "--print-config"], "missing.json: cannot be read"),
@@ -177,6 +178,7 @@ def test_what_cannot_be_done_is_one_sentence(arguments: list[str], sentence: str
         "wrong": '{"sides": 32}',
         "odd": '{"crop": 44}',
         "deep": '{"crop": 24}',
+        "deepest": '{"crop": 32, "depth": 5}',
         "batch": '{"batch": 6}',
         "window": '{"crop": 32}',
     }.items():
