@@ -52,7 +52,8 @@ def _most_suspect(report: AttributionReport, shown: int) -> Iterator[str]:
 def _target(one: Attribution, report: AttributionReport) -> Iterator[str]:
     p_value = "" if one.p_value is None else f"{one.p_value:.3f}"
     margin = max(one.margins)
-    yield f"{margin:7.2f} {p_value:>8}  {wording.decision(one):{_NAME}}{inert_path(one.path)}"
+    decision = f"{wording.decision(one):{_NAME - 2}}"
+    yield f"{margin:7.2f} {p_value:>8}  {decision}  {inert_path(one.path)}"
     scores = zip(report.generators, one.scores)
     said = ["  ".join(f"{inert(each.name)} {score:.4f}" for each, score in scores)]
     said += wording.remarks(one)
