@@ -30,9 +30,11 @@ def find(paths: Sequence[str], residual: str = PUBLISHED_RESIDUAL) -> list[Found
     depth; these are compared with by ``residual``. Raises InputError for a path without any, for
     two of one name, and for one that cannot be read.
     """
-    files = dict.fromkeys(file for path in paths for file in _files(path))
+    files: dict[str, str] = {}
+    for file in (file for path in paths for file in _files(path)):
+        files.setdefault(os.path.realpath(file), file)
     found: dict[str, Found] = {}
-    for file in files:
+    for file in files.values():
         one = Found(file, _read(file, residual))
         name = one.fingerprint.name
         if name in found:

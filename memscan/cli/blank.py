@@ -18,6 +18,7 @@ from memscan.reports.names import inert, inert_path
 if TYPE_CHECKING:
     from PIL import Image
 
+    from memscan.attribution.fingerprints import Found
     from memscan.fingerprints.residuals import Pixels
 
 _OF_TRAINING = ("steps", "side", "seed", "device")
@@ -66,7 +67,11 @@ def command(
     _check_empty(output)
     if fingerprints:
         _refuse_training()
-        lines = list(_fingerprints(output, fingerprints))
+        from memscan.attribution.fingerprints import find
+
+        found = find(fingerprints)
+        _make(output)
+        lines = list(_fingerprints(output, found))
     else:
         from memscan.detectors.extras import require
 
@@ -74,6 +79,8 @@ def command(
         from memscan.detectors.dif import blank
         from memscan.fingerprints import pictures
 
+        blank.check(side)
+        _make(output)
         with progress_bars(not no_progress) as progress:
             made = blank.draw(side, steps, seed, device=device, progress=progress)
         _save(output, "image.png", pictures.as_is(made.pixels))
@@ -95,6 +102,17 @@ def _check_empty(folder: str) -> None:
         raise InputError(f"{folder}: not empty; the pictures go into a directory of their own")
 
 
+def _make(folder: str) -> None:
+    """Make the directory before anything is trained. Raises OutputError where none can be."""
+    try:
+        os.makedirs(folder, exist_ok=True)
+    except OSError as error:
+        raise OutputError(
+            f"{folder or 'an empty name'}: cannot be made: {error.strerror}"
+        ) from error
+    outputs.check_replaceable(os.path.join(folder, "image.png"))
+
+
 def _refuse_training() -> None:
     """Raise UsageError for an option of the training."""
     context = click.get_current_context()
@@ -103,12 +121,10 @@ def _refuse_training() -> None:
             raise click.UsageError(f"--{name} is of the training, and --fingerprints needs none")
 
 
-def _fingerprints(folder: str, paths: Sequence[str]) -> Iterator[str]:
-    """Draws all fingerprints. Raises InputError, OutputError."""
-    from memscan.attribution.fingerprints import find
-
+def _fingerprints(folder: str, some: Sequence[Found]) -> Iterator[str]:
+    """Draws all fingerprints. Raises OutputError."""
     names: set[str] = set()
-    for found in find(paths):
+    for found in some:
         name = re.sub(r"[^A-Za-z0-9._-]", "_", found.fingerprint.name).lstrip(".")[:_LONGEST]
         name = _unused(name or "fingerprint", names)
         names.add(name)
@@ -142,8 +158,4 @@ def _save(folder: str, name: str, picture: Image.Image) -> None:
 
     data = io.BytesIO()
     picture.save(data, "PNG")
-    try:
-        os.makedirs(folder, exist_ok=True)
-    except OSError as error:
-        raise OutputError(f"{folder}: cannot be made: {error.strerror}") from error
     outputs.write_whole(os.path.join(folder, name), data.getvalue())

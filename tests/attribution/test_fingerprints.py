@@ -68,6 +68,12 @@ def test_a_name_with_half_a_surrogate_pair_is_a_name(tmp_path: Path) -> None:
     assert [one.fingerprint.name for one in found] == ["x", "x\ud800", "x\udc80"]
 
 
+def test_a_file_given_twice_is_one(tmp_path: Path) -> None:
+    path = write_fingerprint(tmp_path / "prints", "alpha")
+    again = str(tmp_path / "prints/../prints")
+    assert [one.path for one in fingerprints.find([path, again])] == [path]
+
+
 def test_a_residual_that_cannot_be_computed_is_refused(tmp_path: Path) -> None:
     odd = dataclasses.replace(learned("alpha"), residual="mystery")
     fingerprint.write(str(tmp_path / "alpha.dif.npz"), odd)

@@ -63,7 +63,7 @@ def test_fingerprints_are_drawn_and_nothing_is_trained(work: Path) -> None:
 def test_names_inside_fingerprints_stay_inside_the_directory(work: Path) -> None:
     drawn = np.random.default_rng(1).normal(0, 0.1, (SIDE, SIDE, 3)).astype(np.float32)
     for number, name in enumerate(
-        ("../../up", "/etc/x", "..", "a/b", "a\\b", "x" * 300, "\x1b[31m")
+        ("../../up", "/etc/x", "..", "a/b", "a\\b", "x" * 255, "\x1b[31m")
     ):
         one = Fingerprint(name, drawn, "laplacian", 0.0, 0.01, "dif")
         fingerprint.write(str(work / f"{number}.dif.npz"), one)
@@ -99,3 +99,13 @@ def test_bad_input_is_refused_before_any_work(work: Path) -> None:
         assert (done.stdout, done.returncode) == ("", 2)
         assert f"Error: {sentence}" in done.stderr
     assert not (work / "new").exists()
+
+
+def test_a_place_that_cannot_be_written_is_told_before_the_training(work: Path) -> None:
+    """The default training takes minutes."""
+    pytest.importorskip("torch", reason="torch is not installed (extra learned)")
+    (work / "file").write_text("kept")
+    for place in ("file/out", ""):
+        done = run(BLANK, "--output", place, "--steps", "1000000")
+        assert (done.returncode, done.stdout) == (70, "")
+        assert re.fullmatch(r"Error: .*: cannot be made: .*\n", done.stderr)

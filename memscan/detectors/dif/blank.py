@@ -40,6 +40,12 @@ class Blank:
     error: float
 
 
+def check(side: int) -> None:
+    """Raise InputError for a side that the network cannot halve as often as it does."""
+    if side % (1 << DEPTH) or side < LEAST_SIDE:
+        raise InputError(f"--side must be a multiple of {1 << DEPTH}, and at least {LEAST_SIDE}")
+
+
 def draw(
     side: int = 128,
     steps: int = 1000,
@@ -50,10 +56,9 @@ def draw(
 ) -> Blank:
     """Train a U-Net for some steps to draw a grey square; AdamW, as published.
 
-    Raises InputError for a side that the network cannot halve as often as it does.
+    Raises InputError for a side that is not to be halved, see :func:`check`.
     """
-    if side % (1 << DEPTH) or side < LEAST_SIDE:
-        raise InputError(f"--side must be a multiple of {1 << DEPTH}, and at least {LEAST_SIDE}")
+    check(side)
     where = devices.choose(device)
     generator = torch.Generator().manual_seed(seed)
     with torch.random.fork_rng():
