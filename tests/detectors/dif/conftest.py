@@ -40,12 +40,12 @@ def four_families() -> Mapping[str, Sample]:
 def family_fingerprints(
     tmp_path_factory: pytest.TempPathFactory, real: Sample, four_families: Mapping[str, Sample]
 ) -> Path:
-    """A directory with a fingerprint of each of the four; takes another minute."""
+    """A directory with the fingerprints of A, A-ft and B; takes another half a minute."""
     recipe = Recipe(crop=generators.SIDE, depth=3, base=16, epochs=30, held_out=0.05)
     folder = tmp_path_factory.mktemp("learned")
     generators.write_folder(folder / "real", real.train)
-    for name, sample in four_families.items():
-        generators.write_folder(folder / name, sample.train)
+    for name in ("A", "A-ft", "B"):
+        generators.write_folder(folder / name, four_families[name].train)
         given, learned = (
             [str(path) for path in sorted((folder / which).iterdir())] for which in ("real", name)
         )
