@@ -83,7 +83,7 @@ def train(
     )
     if len(store) < 2:
         raise InputError(f"training needs two images that can be read, here are {len(store)}")
-    layout.make(folder)
+    layout.begin(folder)
     read = [images[place] for place in places]
     vae, vae_sha = _autoencoder(
         autoencoder_folder, folder, os.path.exists(checkpoint), recipe, store.paths,
@@ -225,6 +225,7 @@ def _record(
 ) -> dict[str, Any]:
     return {
         "memscan_ldm": 1,
+        "finished": True,
         "recipe": dataclasses.asdict(recipe),
         "autoencoder": autoencoder_folder,
         "training": run.summary,

@@ -113,6 +113,7 @@ def test_training_that_was_stopped_gives_the_same_weights(
     with pytest.raises(KeyboardInterrupt):
         fitting.train(images, str(stopped), RECIPE, device="cpu", on_epoch=stop)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["stopped", "stopped.checkpoint"]
+    (stopped / "unet").mkdir()  # as if it had been stopped while it wrote
     other = [dataclasses.replace(images[0], copies=9), *images[1:]]
     with pytest.raises(InputError, match="the checkpoint of another training"):
         fitting.train(other, str(stopped), RECIPE, device="cpu")
@@ -122,6 +123,14 @@ def test_training_that_was_stopped_gives_the_same_weights(
     assert sha256_of(stopped) == sha256_of(folder)
     with pytest.raises(InputError, match="not empty; a model goes into a directory of its own"):
         fitting.train(images, str(stopped), RECIPE, device="cpu")
+
+
+def test_a_directory_of_other_things_is_left_alone(images: list[Captioned], tmp_path: Path) -> None:
+    kept = Path(autoencoder_in(tmp_path / "models/vae"))
+    before = sha256_of(kept)
+    with pytest.raises(InputError, match="models: not empty; a model goes into a directory"):
+        fitting.train(images, str(tmp_path / "models"), RECIPE, device="cpu")
+    assert sha256_of(kept) == before
 
 
 def test_images_that_cannot_be_read_are_rows_and_two_are_needed(
