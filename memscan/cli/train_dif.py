@@ -162,4 +162,6 @@ def _summary(output: str, done: Made) -> str:
         f"{worth.real.total} real, {worth.fake.count} of {worth.fake.total} generated; the classes "
         f"lie {worth.separation:.1f} deviations apart.",
     ]
+    if worth.accuracy.low <= 0.5:
+        lines.append("That may be chance: the interval does not lie above 50 %.")
     return "\n".join(lines) + "\n"

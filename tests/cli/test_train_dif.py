@@ -65,13 +65,14 @@ def test_the_mean_needs_no_torch_and_tells_what_it_is_worth(tmp_path: Path) -> N
     arguments = [*FOLDERS, "--config", "tiny.json", "--method", "mean", "--name", "Board"]
     done = run(TRAIN, *arguments, "--output", "m.dif.npz", env=env)
     assert (done.returncode, done.stderr) == (0, "")
-    first, second, third = done.stdout.splitlines()
+    first, second, third, fourth = done.stdout.splitlines()
     assert first == "Wrote m.dif.npz, from 8 real and 8 generated images."
     assert second.startswith("Mean correlation of the real ones ")
     assert third.startswith(
         "Of images held out, 100.0% are told right (95 % interval 39.8% to 100.0%): 2 of 2 real, "
         "2 of 2 generated; the classes lie "
     )
+    assert fourth == "That may be chance: the interval does not lie above 50 %."
     found = fingerprint.read("m.dif.npz")
     assert (found.name, found.made, found.residual) == ("Board", "mean", "laplacian")
     assert (found.side, found.training["images"]) == (32, {"real": 8, "generated": 8})
@@ -97,6 +98,15 @@ def test_a_fingerprint_is_learned_and_its_curves_are_drawn(residual: str) -> Non
     assert found.training["epochs"] == 2
     assert b"Validation" in Path("curves.svg").read_bytes()
     assert sorted(os.listdir()) == ["curves.svg", "fake", "m.dif.npz", "real", "tiny.json"]
+
+
+def test_enough_images_held_out_are_no_chance() -> None:
+    Path("half.json").write_text(json.dumps({**TINY, "held_out": 0.5}))
+    done = run(
+        TRAIN, *FOLDERS, "--config", "half.json", "--method", "mean", "--output", "m.dif.npz"
+    )
+    assert "5 of 5 real, 5 of 5 generated" in done.stdout
+    assert "chance" not in done.stdout
 
 
 def test_formats_and_images_that_cannot_be_used_are_warned_of() -> None:
@@ -165,6 +175,7 @@ MEAN = ["--method", "mean", *OUTPUT]
         (["--config", "wrong.json", "--print-config"], "wrong.json: 'sides' is unknown"),
         (["--config", "odd.json", "--print-config"], "odd.json: crop must be a multiple of 8"),
         (["--config", "deep.json", "--print-config"], "deep.json: crop must be a multiple of 16"),
+        (["--config", "deepest.json", "--print-config"], "multiple of 32 for this depth, and more"),
         (["--config", "batch.json", "--print-config"], "batch.json: batch must be a multiple"),
         (["--config", "window.json", "--print-config"], "window.json: denoising.window must not"),
         (["--config", "missing.json", "--print-config"], "missing.json: cannot be read"),
@@ -177,6 +188,7 @@ def test_what_cannot_be_done_is_one_sentence(arguments: list[str], sentence: str
         "wrong": '{"sides": 32}',
         "odd": '{"crop": 44}',
         "deep": '{"crop": 24}',
+        "deepest": '{"crop": 32, "depth": 5}',
         "batch": '{"batch": 6}',
         "window": '{"crop": 32}',
     }.items():

@@ -61,8 +61,10 @@ class Recipe:
         """Raise InputError where the values together have no meaning."""
         if self.crop % 8:
             raise InputError("crop must be a multiple of 8, the longest period of a grid")
-        if self.crop % (1 << self.depth):
-            raise InputError(f"crop must be a multiple of {1 << self.depth}, for this depth")
+        if self.crop % (1 << self.depth) or self.crop < 2 << self.depth:  # two pixels are left
+            raise InputError(
+                f"crop must be a multiple of {1 << self.depth} for this depth, and more than once"
+            )
         if self.batch % 4:
             raise InputError("batch must be a multiple of 4: pairs of halves, each of both classes")
         if self.denoising.window > self.crop:

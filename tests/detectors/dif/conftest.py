@@ -15,19 +15,13 @@ from memscan.fingerprints.fingerprint import SUFFIX
 from tests.detectors.dif import generators
 from tests.detectors.dif.generators import Sample
 
-TRAIN, TEST = 384, 200
+TRAIN, TEST = 512, 200
 
 
 @pytest.fixture(scope="session")
 def real() -> Sample:
     """Crops of photographs."""
     return generators.real(TRAIN, TEST)
-
-
-@pytest.fixture(scope="session")
-def two_families() -> Mapping[str, Sample]:
-    """What A and C give, which enlarge in different ways."""
-    return generators.families(("A", "C"), TRAIN, TEST, steps=150)
 
 
 @pytest.fixture(scope="session")

@@ -105,8 +105,10 @@ def _photographs() -> list[Crops]:
         Path(skimage.__file__).parent / "data",
         Path(sklearn.__file__).parent / "datasets" / "images",
     )
-    names = ("astronaut.png", "chelsea.png", "coffee.png", "ihc.png", "rocket.jpg")
-    paths = [*(data / name for name in names), images / "china.jpg", images / "flower.jpg"]
+    names = ("astronaut.png", "chelsea.png", "coffee.png", "ihc.png", "motorcycle_left.png")
+    more = ("rocket.jpg", "retina.jpg", "hubble_deep_field.jpg")
+    paths = [data / name for name in (*names, *more)]
+    paths += [images / "china.jpg", images / "flower.jpg"]
     return [np.asarray(Image.open(path).convert("RGB")) for path in paths]
 
 
