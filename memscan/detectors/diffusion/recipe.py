@@ -98,7 +98,10 @@ class Recipe:
         }
 
     def plan(self) -> Plan:
-        """How long to train: to the end, since memorisation comes late."""
+        """How long to train: to the end, since what comes in copies is memorised late.
+
+        Meanwhile the loss of the other images rises, so that the least of it decides nothing.
+        """
         return Plan(
             self.epochs,
             self.epochs,
@@ -107,4 +110,5 @@ class Recipe:
             shape="cosine",
             warmup=0.02,
             seed=self.seed,
+            keeps_last=True,
         )

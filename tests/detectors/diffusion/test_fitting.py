@@ -65,6 +65,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory, images: list[Captioned]) ->
     path = tmp_path_factory.mktemp("models") / "model"
     done = fitting.train(images, str(path), RECIPE, device="cpu")
     assert (done.failures, done.cut, len(done.images)) == ([], 0, 6)
+    assert done.run.best == RECIPE.epochs - 1
+    assert set(done.run.epochs[-1].validation) == {"loss", "once", "repeated"}
     return path
 
 
@@ -187,7 +189,8 @@ def test_rows_are_drawn_as_often_as_they_have_copies() -> None:
     shares = np.bincount(draw.clean.flatten().long().numpy(), minlength=4) / 4000
     assert shares == pytest.approx(copies / 100, abs=0.03)
     assert float(draw.tokens.float().mean()) == pytest.approx(0.25, abs=0.03)
-    checks = examples.checks(np.random.default_rng(0), 10, 4)
+    checks = examples.checks(np.random.default_rng(0), np.array([1, 3]), 10, 4)
+    assert {int(value) for one in checks for value in one.clean.flatten()} == {1, 3}
     assert torch.cat([one.steps for one in checks]).tolist() == list(range(0, 1000, 100))
     assert not any(one.tokens.any() for one in checks)
 
