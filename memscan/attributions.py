@@ -217,8 +217,6 @@ class PerformanceReport:
     rate: float
     performances: tuple[Performance, ...]
     calibrated: Calibrated | None
-    resamples: int
-    seed: int
     failures: tuple[Failure, ...] = ()
     warnings: tuple[str, ...] = ()
 

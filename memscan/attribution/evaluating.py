@@ -24,7 +24,6 @@ from memscan.attributions import (
     Survival,
 )
 from memscan.errors import InputError
-from memscan.evaluation import metrics
 from memscan.fingerprints import scoring, thresholds
 from memscan.fingerprints.scoring import Bank, Scores
 
@@ -73,7 +72,6 @@ def evaluate(
     calibrate: Sequence[str] = (),
     rate: float = 0.05,
     robustness: bool = True,
-    seed: int = 0,
     settings: Settings,
 ) -> PerformanceReport:
     """Measure fingerprints on the folders 0_real and 1_fake at a path.
@@ -93,7 +91,7 @@ def evaluate(
     ]
     pool = _pool(sets, calibrate, rate, bank, settings)
     performances = [
-        _performance(one, bank, place, search, pool, rate, seed)
+        _performance(one, bank, place, search, pool, rate)
         for one in sets
         for place, fingerprint in enumerate(bank.fingerprints)
         if one.name in (None, fingerprint.name)
@@ -106,8 +104,6 @@ def evaluate(
         rate=rate,
         performances=tuple(performances),
         calibrated=pool.calibrated,
-        resamples=metrics.RESAMPLES,
-        seed=seed,
         failures=tuple(failures),
         warnings=tuple(_warnings(sets, pool, rate, unknown)),
     )
@@ -161,7 +157,7 @@ def _pool(
 
 
 def _performance(
-    one: Set, bank: Bank, place: int, search: bool, pool: Pool, rate: float, seed: int
+    one: Set, bank: Bank, place: int, search: bool, pool: Pool, rate: float
 ) -> Performance:
     fingerprint = bank.fingerprints[place]
 
@@ -182,7 +178,7 @@ def _performance(
         before = [scores([pair[0] for pair in pairs]) for pairs in kept]
         after = [scores([pair[1] for pair in pairs]) for pairs in kept]
         right = measures.crossed(before[0], before[1], after[0], after[1])
-        area = measures.auc(after[0], after[1], seed)
+        area = measures.auc(after[0], after[1])
         survivals.append(Survival(name, area, measures.mean_share(*right)))
     return Performance(
         images=one.path,
@@ -191,7 +187,7 @@ def _performance(
         search=search,
         real=len(real),
         fake=len(fake),
-        auc=measures.auc(real, fake, seed),
+        auc=measures.auc(real, fake),
         judged=tuple(judged),
         survivals=tuple(survivals) if len(survivals) > 1 else (),
     )

@@ -40,7 +40,12 @@ def find(paths: Sequence[str], residual: str = PUBLISHED_RESIDUAL) -> list[Found
                 f"{file}: the fingerprint of {name!r} is also in {found[name].path}; give one"
             )
         found[name] = one
-    return [found[name] for name in sorted(found, key=os.fsencode)]
+    return [found[name] for name in sorted(found, key=_name_bytes)]
+
+
+def _name_bytes(name: str) -> bytes:
+    """A name comes from a file's JSON, which may hold lone surrogates."""
+    return name.encode("utf-8", "surrogatepass")
 
 
 def _files(path: str) -> Iterator[str]:

@@ -8,9 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from memscan.attributions import NEAREST, RATE, SHIPPED, Judged
-from memscan.evaluation import metrics
-from memscan.evaluation.protocols import statistics
-from memscan.evidence import rates
+from memscan.evidence import areas, rates
 from memscan.fingerprints import thresholds
 from memscan.fingerprints.scoring import Scores
 from memscan.scorecard import Estimate
@@ -18,29 +16,13 @@ from memscan.scorecard import Estimate
 Flags = npt.NDArray[np.bool_]
 
 
-def auc(real: Scores, fake: Scores, seed: int) -> Estimate:
-    """The share of pairs in which the generated image scores higher; ties count half.
+def auc(real: Scores, fake: Scores) -> Estimate:
+    """The share of pairs in which the generated image scores higher, with Newcombe's interval.
 
-    The interval is a bootstrap's that draws from each class. Where no pair is the wrong way round
-    it has no width, however few the images are.
+    Ties count half.
     """
-    drawn = np.random.default_rng(seed)
-    weights = np.concatenate(
-        [
-            drawn.multinomial(len(one), np.full(len(one), 1 / len(one)), metrics.RESAMPLES)
-            for one in (real, fake)
-        ],
-        axis=1,
-    )
-    whole = np.ones((1, len(real) + len(fake)))
-    pairs = statistics.Pairs(
-        distances=-np.concatenate([real, fake]).astype(np.float32),
-        right=np.arange(len(real) + len(fake)) >= len(real),
-        groups=np.arange(len(real) + len(fake)),
-    )
-    found = metrics.estimate(statistics.auc(pairs, np.concatenate([whole, weights])))
-    assert found is not None  # both classes have images
-    return found
+    found = areas.area(fake, real)
+    return Estimate(found.value, found.low, found.high)
 
 
 def shipped(real: Scores, fake: Scores, midpoint: float) -> Judged:

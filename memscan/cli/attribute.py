@@ -70,10 +70,6 @@ _SUFFIXES = {".txt": "text", ".json": "json", ".csv": "csv", ".html": "html"}
     help="With --evaluate: measure altered images as well.",
 )
 @click.option(
-    "--seed", metavar="N", type=click.IntRange(min=0), default=0, show_default=True,
-    help="With --evaluate: of the bootstrap samples.",
-)  # fmt: skip
-@click.option(
     "--top",
     metavar="N",
     type=click.IntRange(min=0),
@@ -100,7 +96,6 @@ def command(
     search: bool | None,
     residual: str | None,
     robustness: bool,
-    seed: int,
     top: int,
     output_paths: tuple[str, ...],
     stdout_format: str,
@@ -147,7 +142,6 @@ def command(
                 calibrate=real_paths,
                 rate=rate,
                 robustness=robustness,
-                seed=seed,
                 settings=settings,
             )
         for path, format in formats.items():

@@ -4,32 +4,28 @@ from __future__ import annotations
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image
 
-from memscan import hashing
-from memscan.errors import HashError
 from memscan.fingerprints.correlation import PERIOD
 from memscan.fingerprints.residuals import Pixels
 
 Bytes = npt.NDArray[np.uint8]
 
 
-def middle_bytes(image: Image.Image, side: int) -> Bytes:
-    """A square of ``side`` pixels near the middle, uint8 of shape (side, side, 3).
+def middle(pixels: Bytes, side: int) -> Bytes:
+    """The middle of an image of shape (height, width, 3), each side cut to at most ``side``.
 
     It begins at a multiple of :data:`PERIOD` from the upper left corner, so that the grid which a
-    generator leaves has the same place in crops of images of any size. Raises HashError where the
-    image is smaller.
+    generator leaves has the same place in crops of images of any size.
     """
-    if min(image.size) < side:
-        raise HashError(
-            f"{image.width} x {image.height} pixels are less than the crop of {side} x {side}"
-        )
-    left, upper = ((length - side) // (2 * PERIOD) * PERIOD for length in image.size)
-    cropped = image.crop((left, upper, left + side, upper + side))
-    return np.asarray(hashing.rgb(cropped), np.uint8)
+    top, left = (aligned(length - side) for length in pixels.shape[:2])
+    return pixels[top : top + side, left : left + side]
 
 
-def middle(image: Image.Image, side: int) -> Pixels:
-    """The same from 0 to 1, float32: what a residual takes. Raises HashError."""
-    return middle_bytes(image, side).astype(np.float32) / np.float32(255)
+def aligned(spare: int) -> int:
+    """Where the middle begins when there are so many pixels to spare; 0 if there are none."""
+    return max(0, spare) // 2 // PERIOD * PERIOD
+
+
+def scaled(pixels: Bytes) -> Pixels:
+    """From 0 to 1, float32: what a residual takes."""
+    return pixels.astype(np.float32) / np.float32(255)

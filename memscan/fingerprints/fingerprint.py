@@ -23,6 +23,9 @@ SUFFIX = ".dif.npz"
 MOST_SIDE = 4096
 """Pixels a side; a larger fingerprint is refused before it is read."""
 
+MOST_NAME = 255
+"""Characters of a name, as of a file's in most file systems."""
+
 MADE = ("dif", "mean", "published")
 """By the loss of DIF, as the mean residual (Marra et al., 2019), or by the authors of DIF."""
 
@@ -87,17 +90,18 @@ def read(path: str) -> Fingerprint:
             return _parse(archive)
     except OSError as error:
         raise InputError(f"{path}: cannot be read: {error.strerror or error}") from error
-    except (
-        zipfile.BadZipFile, KeyError, ValueError, TypeError, EOFError, NotImplementedError,
-        RecursionError,
-    ) as error:  # fmt: skip
+    except (ValueError, TypeError, zipfile.BadZipFile) as error:
         raise InputError(
             f"{path}: is no fingerprint that memscan train dif wrote: {error}"
+        ) from None
+    except Exception:  # whatever the parsers of zip, numpy and JSON make of hostile bytes
+        raise InputError(
+            f"{path}: is no fingerprint that memscan train dif wrote, or a damaged one"
         ) from None
 
 
 def _parse(archive: zipfile.ZipFile) -> Fingerprint:
-    """Raises ValueError, KeyError, TypeError, EOFError, BadZipFile."""
+    """Raises whatever the parsers do, and ValueError for what they can read but is none."""
     names = archive.namelist()
     weights = [name for name in names if name.startswith(_WEIGHTS) and name.endswith(".npy")]
     if len(names) > _MOST_MEMBERS or sorted(names) != sorted({*_MEMBERS, *weights}):
@@ -127,10 +131,12 @@ def check(fingerprint: Fingerprint) -> None:
     if not np.isfinite(pattern).all() or not np.ptp(pattern):
         raise ValueError("its pattern holds nothing")
     means = (fingerprint.mean_real, fingerprint.mean_fake)
-    if not all(type(mean) is float and math.isfinite(mean) for mean in means):
-        raise ValueError("its class means are no numbers")
+    if not all(type(mean) is float and -1 <= mean <= 1 for mean in means):
+        raise ValueError("its class means are no correlations")
     if type(fingerprint.name) is not str or type(fingerprint.training) is not dict:
         raise ValueError("its fields have wrong types")
+    if not 1 <= len(fingerprint.name) <= MOST_NAME:
+        raise ValueError(f"its name has not 1 to {MOST_NAME} characters")
     if fingerprint.residual not in NAMES:
         raise ValueError(f"its residual is none of {', '.join(NAMES)}")
     if fingerprint.made not in MADE:

@@ -26,7 +26,8 @@ def mean_residual(real: Rows, fake: Rows) -> MeanResidual:
     """The fingerprint of generated images from standardised residuals, one in each row.
 
     A generated image correlates with a mean that it is part of, be there a fingerprint or not, so
-    that its correlation is that with the mean of all others. ``fake`` has at least two rows.
+    that its correlation is that with the mean of all others. ``fake`` has at least two rows,
+    of which one is no row of zeros.
     """
     total = fake.sum(axis=0, dtype=np.float64)
     values = fake.shape[1]
@@ -37,5 +38,6 @@ def mean_residual(real: Rows, fake: Rows) -> MeanResidual:
 
 
 def _correlation(row: Rows, pattern: npt.NDArray[np.float64], values: int) -> float:
-    """Of a standardised row with a pattern of any mean and deviation above 0."""
-    return float(row @ (pattern - pattern.mean())) / (values * float(pattern.std()))
+    """Of a standardised row with a pattern of any mean; 0 with one that is the same everywhere."""
+    deviation = float(pattern.std())
+    return float(row @ (pattern - pattern.mean())) / (values * deviation) if deviation else 0.0

@@ -12,27 +12,18 @@ from typing import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from memscan.fingerprints import correlation
+from memscan.fingerprints import correlation, crops
 from memscan.fingerprints.correlation import PERIOD, Spectrum, Surface
+from memscan.fingerprints.crops import Bytes
 from memscan.fingerprints.fingerprint import Fingerprint
 from memscan.fingerprints.residuals import Pixels, residual_of
 
-Bytes = npt.NDArray[np.uint8]
 Scores = npt.NDArray[np.float64]
 
 
 def orientation(fingerprint: Fingerprint) -> int:
     """1 where generated images correlate with the pattern more than real ones, -1 where less."""
     return 1 if fingerprint.mean_fake >= fingerprint.mean_real else -1
-
-
-def middle(pixels: Bytes, side: int) -> Bytes:
-    """The middle of an image of shape (height, width, 3), each side cut to at most ``side``.
-
-    It begins at a multiple of PERIOD, so that the grid's phase is the same in images of any size.
-    """
-    top, left = (_aligned(length - side) for length in pixels.shape[:2])
-    return pixels[top : top + side, left : left + side]
 
 
 def framed(residual: Pixels, side: int) -> Pixels:
@@ -45,15 +36,10 @@ def framed(residual: Pixels, side: int) -> Pixels:
     height, width = residual.shape[:2]
     if (height, width) == (side, side):
         return residual
-    top, left = _aligned(side - height), _aligned(side - width)
+    top, left = crops.aligned(side - height), crops.aligned(side - width)
     whole = np.zeros((side, side, 3), np.float32)
     whole[top : top + height, left : left + width] = residual
     return whole
-
-
-def _aligned(spare: int) -> int:
-    """Where the middle begins when there are so many pixels to spare; 0 if there are none."""
-    return max(0, spare) // 2 // PERIOD * PERIOD
 
 
 @dataclass(frozen=True)
@@ -82,8 +68,7 @@ class Bank:
             # A learned residual is each fingerprint's own, the others are shared.
             key = (one.residual, one.side, place if one.weights else None)
             if key not in own:
-                part = middle(pixels, one.side).astype(np.float32) / np.float32(255)
-                residual = residual_of(one)(part)
+                residual = residual_of(one)(crops.scaled(crops.middle(pixels, one.side)))
                 own[key] = correlation.spectrum(framed(residual, one.side))
             found[place] = correlation.at_phases(own[key], self._spectra[place], one.side)
         return found

@@ -58,6 +58,14 @@ def test_two_fingerprints_of_one_name_are_refused(tmp_path: Path) -> None:
         fingerprints.find([str(tmp_path)])
 
 
+def test_a_name_with_half_a_surrogate_pair_is_a_name(tmp_path: Path) -> None:
+    for place, name in enumerate(("x\ud800", "x\udc80", "x")):
+        path = str(tmp_path / f"{place}.dif.npz")
+        fingerprint.write(path, dataclasses.replace(learned("alpha"), name=name))
+    found = fingerprints.find([str(tmp_path)])
+    assert [one.fingerprint.name for one in found] == ["x", "x\ud800", "x\udc80"]
+
+
 def test_a_residual_that_cannot_be_computed_is_refused(tmp_path: Path) -> None:
     odd = dataclasses.replace(learned("alpha"), residual="mystery")
     fingerprint.write(str(tmp_path / "alpha.dif.npz"), odd)

@@ -32,3 +32,10 @@ def test_images_without_a_fingerprint_have_none() -> None:
     found = mean_residual(rows(20, 0, 4), fake)
     inside = np.corrcoef(fake[0], fake.mean(0))[0, 1]
     assert abs(found.mean_fake) < 0.02 < inside
+
+
+def test_the_others_may_all_be_plain_areas() -> None:
+    fake = np.concatenate([rows(1, 0, 3), np.zeros((2, 16 * 16 * 3), np.float32)])
+    found = mean_residual(np.zeros((3, 16 * 16 * 3), np.float32), fake)
+    assert (found.mean_real, found.mean_fake) == (0, 0)
+    assert np.abs(found.pattern).max() == 1

@@ -160,8 +160,6 @@ MEASURED = PerformanceReport(
     rate=0.05,
     performances=(performance("alpha", False), performance("beta\x1b", True)),
     calibrated=None,
-    resamples=1000,
-    seed=7,
     failures=FAILURES,
     warnings=("A confound\x1b.",),
 )

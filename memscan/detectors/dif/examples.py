@@ -8,14 +8,15 @@ from typing import Mapping, NamedTuple, Sequence
 
 import numpy as np
 import numpy.typing as npt
+from PIL import Image
 
-from memscan import decode
+from memscan import decode, hashing
 from memscan.detectors.dif.recipe import Recipe
-from memscan.errors import ImageError, InputError
+from memscan.errors import HashError, ImageError, InputError
 from memscan.fingerprints import crops
 from memscan.fingerprints.correlation import standardised
 from memscan.fingerprints.crops import Bytes
-from memscan.fingerprints.residuals import Pixels, Residual
+from memscan.fingerprints.residuals import Residual
 from memscan.records import Failure, Progress
 
 LEAST = 4
@@ -60,7 +61,7 @@ def read(
     def attempt(row: int) -> tuple[Bytes, str] | Failure:
         try:
             image = decode.open_image(paths[row], max_pixels).image
-            return crops.middle_bytes(image, recipe.crop), image.format or "JPEG2000"
+            return _crop(image, recipe.crop), image.format or "JPEG2000"
         except ImageError as error:
             return Failure.of(paths[row], error)
 
@@ -88,17 +89,22 @@ def read(
     )
 
 
+def _crop(image: Image.Image, side: int) -> Bytes:
+    """A square in the middle. Raises HashError where the image is smaller."""
+    if min(image.size) < side:
+        raise HashError(
+            f"{image.width} x {image.height} pixels are less than the crop of {side} x {side}"
+        )
+    with hashing.resizable(image):
+        return crops.middle(np.asarray(hashing.rgb(image)), side).copy()  # the rest can go
+
+
 def residuals(images: Bytes, residual: Residual) -> npt.NDArray[np.float32]:
     """The standardised residuals of crops, each as one row."""
     rows = np.empty((len(images), images[0].size), np.float32)
     for row, image in zip(rows, images):
-        row[:] = standardised(residual(scaled(image))).ravel()
+        row[:] = standardised(residual(crops.scaled(image))).ravel()
     return rows
-
-
-def scaled(image: Bytes) -> Pixels:
-    """From 0 to 1, float32."""
-    return image.astype(np.float32) / np.float32(255)
 
 
 def format_warnings(real: Mapping[str, int], fake: Mapping[str, int]) -> list[str]:

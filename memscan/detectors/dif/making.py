@@ -70,10 +70,11 @@ class Maker:
         """Learn the fingerprint of what is in ``fake`` and not in ``real``, and write it.
 
         Both are paths of images. A run that was stopped goes on from the checkpoint beside
-        ``output``. Raises InputError for a recipe without a meaning and images that are too few or
-        of both classes, OutputError.
+        ``output``. Raises InputError for a recipe without a meaning, for images that are too few,
+        of both classes or without a residual, and for too long a name; OutputError.
         """
         self.recipe.check()
+        _check_name(name)
         _require_apart(real, fake)
         if self.method == "dif" or self.residual == DENOISER:
             require("torch", "learned")
@@ -84,6 +85,7 @@ class Maker:
         identity = self._identity(real, fake)
         taken, weights = self._residual(classes[0], output, identity)
         given, held_out = self._residuals(classes, taken)
+        _require_residuals(given)
         pattern, mean_real, mean_fake, run = self._learned(given, held_out, output, identity)
         worth = measure(pattern, mean_real, mean_fake, held_out)
         made = Fingerprint(
@@ -175,6 +177,17 @@ def _record(recipe: Recipe, given: Residuals, worth: Worth, run: Run | None) -> 
         "epochs": 0 if run is None else len(run.epochs),
         "recipe": dataclasses.asdict(recipe),
     }
+
+
+def _check_name(name: str) -> None:
+    if not 1 <= len(name) <= fingerprint.MOST_NAME:
+        raise InputError(f"the generator's name must have 1 to {fingerprint.MOST_NAME} characters")
+
+
+def _require_residuals(given: Residuals) -> None:
+    for role, rows in (("real", given.real), ("generated", given.fake)):
+        if not rows.any():
+            raise InputError(f"all {role} images are plain areas: there is nothing to learn from")
 
 
 def _require_apart(real: Sequence[str], fake: Sequence[str]) -> None:

@@ -18,8 +18,6 @@ def render(report: PerformanceReport, shown: int, verbose: bool) -> str:
         "schema_version": SCHEMA_VERSION,
         "tool": {"name": "memscan", "version": report.version},
         "rate": report.rate,
-        "resamples": report.resamples,
-        "seed": report.seed,
         "calibration": calibration(report.calibrated),
         "performances": [_performance(one) for one in report.performances],
         "warnings": [inert(sentence) for sentence in report.warnings],

@@ -151,8 +151,7 @@ def method(report: PerformanceReport) -> str:
         "class means in training. Nearest mean: half-way between the class means of the other "
         "images. At the rate: the threshold that accuses at most "
         f"{100 * report.rate:.3g} % of real images, from {pool}. Intervals of AUC are "
-        f"from {report.resamples:,} bootstrap samples "
-        "(of no width where all pairs are the right way round, which few images cannot prove)."
+        "Newcombe's. All are of 95 %."
     )
 
 

@@ -59,6 +59,24 @@ def test_what_cannot_be_used_is_a_failure(tmp_path: Path) -> None:
     }
 
 
+@pytest.mark.parametrize("mode", ["L", "RGBA", "P", "I;16", "1"])
+def test_images_of_every_mode_give_colours(tmp_path: Path, mode: str) -> None:
+    grey = mode == "I;16"
+    for n in range(4):
+        image = picture(n, (48, 40)).convert("L" if grey else mode)
+        if grey:
+            image = image.convert("I").point(lambda value: value * 257).convert("I;16")
+        save(image, tmp_path / f"{n}.png")
+    paths = sorted(map(str, tmp_path.iterdir()))
+    found = examples.read(paths, "real", RECIPE)
+    wanted = [
+        np.asarray(picture(n, (48, 40)).convert("L" if grey else mode).convert("RGB"))[:32, 8:40]
+        for n in range(4)
+    ]
+    together = [one.tobytes() for one in (*found.held_out, *found.learned)]
+    assert sorted(together) == sorted(one.tobytes() for one in wanted)
+
+
 @pytest.mark.parametrize("count", [0, 1, 3])
 def test_too_few_are_told(tmp_path: Path, count: int) -> None:
     paths = [*images(tmp_path, count), save(picture(1, (9, 9)), tmp_path / "small.png")]

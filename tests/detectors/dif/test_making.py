@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from memscan import decode
 from memscan.detectors.dif.making import METHODS, Maker
@@ -56,9 +57,9 @@ def test_what_is_written_is_what_was_measured(
     ):
         scores = [
             correlation.correlations(
-                taken(crops.middle(decode.open_image(paths[row]).image, found.side)), found.pattern
+                taken(crops.scaled(crops.middle(np.asarray(image), found.side))), found.pattern
             )[0, 0]
-            for row in held_out
+            for image in (decode.open_image(paths[row]).image for row in held_out)
         ]
         right = sum(abs(score - own) < abs(score - other) for score in scores)
         assert (right, len(scores)) == (told.count, told.total)
@@ -87,6 +88,26 @@ def test_a_run_that_was_stopped_gives_the_same_file(
     assert done.run.resumed
     assert Path(resumed).read_bytes() == Path(whole).read_bytes()
     assert [name for name in os.listdir(tmp_path) if name.endswith(".checkpoint")] == []
+
+
+@pytest.mark.parametrize("role", ["real", "generated"])
+@pytest.mark.parametrize("method", METHODS)
+def test_plain_areas_teach_nothing(
+    folders: tuple[list[str], list[str]], tmp_path: Path, role: str, method: str
+) -> None:
+    for path in folders[role == "generated"]:
+        Image.new("RGB", (40, 40), (9, 90, len(path))).save(path)
+    with pytest.raises(InputError, match=f"all {role} images are plain areas"):
+        Maker(TINY, method=method).make(*folders, str(tmp_path / "m.dif.npz"), "A")
+    assert sorted(os.listdir(tmp_path)) == ["fake", "real"]
+
+
+@pytest.mark.parametrize("name", ["", "n" * 256])
+def test_a_name_that_could_not_be_read_again_is_refused(
+    folders: tuple[list[str], list[str]], tmp_path: Path, name: str
+) -> None:
+    with pytest.raises(InputError, match="must have 1 to 255 characters"):
+        Maker(TINY, method="mean").make(*folders, str(tmp_path / "m.dif.npz"), name)
 
 
 def test_an_image_of_both_classes_is_refused(
