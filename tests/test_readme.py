@@ -67,7 +67,7 @@ SHORTENED = {
     "memscan blank --output blank": "memscan blank --output blank --side 32 --steps 2",
     "memscan sample --model model": "memscan sample --model model --steps 2",
     "--number 30": "--number 1",
-    "memscan probe --model model": "memscan probe --model model --steps 10 --t-invert 2 --prompts 1",
+    "probe --model model": "probe --model model --steps 10 --t-invert 2 --prompts 1",
     "memscan probe demo": "memscan probe demo --quick",
 }
 """What makes other commands take seconds."""
@@ -209,9 +209,8 @@ def test_other_commands_run(line: str, clone: Path, request: pytest.FixtureReque
 
 def is_news(note: str) -> bool:
     """Whether a note says where something was written, how large, or that little went into it."""
-    return bool(
-        re.match(r"The cuts stand in|scores\.|heat/:|Took |Warning: .*(real images|reference)", note)
-    )
+    told = r"The cuts stand in|scores\.|heat/:|Took |Warning: .*(real images|reference)"
+    return bool(re.match(told, note))
 
 
 def index_everything() -> None:
