@@ -27,6 +27,10 @@ CLOSE = 0.5
 of one grid resemble each other a little at some phase."""
 
 
+UNMOVED = (0, 0)
+"""The phase at which the grid lies as in training."""
+
+
 class Weakness(enum.Enum):
     """Why an image bears less evidence than its score seems to say."""
 
@@ -80,9 +84,11 @@ class Attribution:
     whose thresholds the scores exceed, the greatest margin first. ``p_value`` is the share
     (k + 1) / (n + 1) of the n real images, k of which have as great a margin by any generator.
 
-    ``phase`` is None where the grid lies as in training. Where that names no generator, or another
-    phase does by far more clearly, it is how many pixels down and to the right the grid was found,
-    and scores, margins and names are those of the greatest scores at any phase.
+    ``phase`` is None where the image was judged as it lies. Where that names no generator, or
+    another phase does by far more clearly, it is how many pixels down and to the right the grid was
+    found, and scores, margins and names are those of the greatest scores at any phase. These may
+    name a generator at :data:`UNMOVED`, too: among 64 phases a score can be more remarkable than it
+    is by itself.
     """
 
     path: str
@@ -107,7 +113,7 @@ class Attribution:
     @property
     def is_moved(self) -> bool:
         """Whether the grid of a generator was found, but not where it lies in training."""
-        return self.phase is not None
+        return self.phase not in (None, UNMOVED)
 
     @property
     def is_ambiguous(self) -> bool:

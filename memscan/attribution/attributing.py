@@ -12,7 +12,14 @@ from memscan import __version__
 from memscan.attribution import reading
 from memscan.attribution.fingerprints import Found
 from memscan.attribution.reading import Read, Seen, Settings
-from memscan.attributions import Attribution, AttributionReport, Calibrated, Generator, Weakness
+from memscan.attributions import (
+    UNMOVED,
+    Attribution,
+    AttributionReport,
+    Calibrated,
+    Generator,
+    Weakness,
+)
 from memscan.errors import InputError
 from memscan.fingerprints import scoring, thresholds
 from memscan.fingerprints.fingerprint import Fingerprint
@@ -134,7 +141,7 @@ def attribute(
         search=search,
         calibrated=calibrated,
         targets=read.sources,
-        attributions=tuple(_attribution(one, rule) for one in read.seen),
+        attributions=tuple(decided(one, rule) for one in read.seen),
         failures=read.failures,
         warnings=tuple(_warnings(fingerprints, real, read)),
         max_pixels=settings.max_pixels,
@@ -189,17 +196,20 @@ def _generator(found: Found, rule: Rule, place: int) -> Generator:
     )
 
 
-def _attribution(seen: Seen, rule: Rule) -> Attribution:
+def decided(seen: Seen, rule: Rule) -> Attribution:
+    """What is said of one image."""
     scores = scoring.scores(seen.surfaces, search=False)
     margins = rule.margins(scores, moved=False)
     greatest, phase = float(margins.max()), None
     if rule.search:
         elsewhere = scoring.scores(seen.surfaces, search=True)
         moved = rule.margins(elsewhere, moved=True)
-        if moved.max() > max(rule.least, MOVED * greatest if greatest > rule.least else 0):
-            scores, margins = elsewhere, moved
-            down, right = scoring.phases(seen.surfaces)[moved.argmax()].tolist()
-            phase = (down, right)
+        down, right = scoring.phases(seen.surfaces)[moved.argmax()].tolist()
+        is_named = greatest > rule.least
+        if moved.max() > (MOVED * greatest if is_named else rule.least) and not (
+            is_named and (down, right) == UNMOVED
+        ):
+            scores, margins, phase = elsewhere, moved, (down, right)
         greatest = max(greatest, float(moved.max()))
     order = np.argsort(-margins, kind="stable")
     p_value = None

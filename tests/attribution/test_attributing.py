@@ -5,14 +5,17 @@ import zipfile
 from pathlib import Path
 from typing import Any, Sequence
 
+import numpy as np
 import pytest
 from PIL import Image
 
 from memscan.attribution import attributing
 from memscan.attribution.fingerprints import Found
-from memscan.attribution.reading import Settings
+from memscan.attribution.reading import Seen, Settings
 from memscan.attributions import AttributionReport, Weakness
 from memscan.errors import InputError
+from memscan.fingerprints.thresholds import Calibration
+from memscan.reports.attribution import wording
 from memscan.sources.directories import Selection
 from tests.attribution.conftest import SETTINGS
 from tests.drawing import save
@@ -103,6 +106,36 @@ def test_the_search_finds_images_that_were_moved(folder: Path, found: list[Found
     assert not any(one.generator for one in moved)  # some generator with such a grid
     plain = attribute(folder, found, calibrate=calibrate, search=False)
     assert not any("alpha" in one.named for one in plain.attributions if "/moved/" in one.path)
+
+
+@pytest.mark.parametrize(
+    ("place", "score", "phase", "generator"),
+    [
+        ((0, 0), 0.2, None, None),
+        ((0, 0), 0.5, (0, 0), "alpha"),  # 0.5 deviations as it lies, 4 among the phases
+        ((0, 0), 3.0, None, "alpha"),  # by far more in deviations among the phases
+        ((1, 2), 0.5, (1, 2), None),
+        ((1, 2), 3.0, (1, 2), None),
+    ],
+)
+def test_what_lies_as_in_training_was_not_moved(
+    found: list[Found],
+    place: tuple[int, int],
+    score: float,
+    phase: tuple[int, int] | None,
+    generator: str | None,
+) -> None:
+    surfaces = np.zeros((1, 8, 8))
+    surfaces[0][place] = score
+    calibration = Calibration(
+        0.05, np.array([0, 0.3]), np.array([1, 0.05]), np.array([1.0, 2.0]), 2.0
+    )
+    rule = attributing.Rule([found[0].fingerprint], search=True, calibration=calibration)
+    one = attributing.decided(Seen("a.png", surfaces, "PNG", (64, 64)), rule)
+    assert (one.phase, one.generator) == (phase, generator)
+    assert one.is_moved == (generator is None and phase is not None)
+    said = [*wording.remarks(one), wording.decision(one)]
+    assert any("0 px down and 0 px" in sentence for sentence in said) is False
 
 
 def test_a_search_needs_real_images(folder: Path, found: list[Found]) -> None:

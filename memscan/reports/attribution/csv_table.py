@@ -37,7 +37,7 @@ def render(report: AttributionReport, shown: int, verbose: bool) -> str:
 
     ``attributed`` is true for the one generator that the target is attributed to, ``rank`` is its
     place among those whose thresholds are exceeded. ``moved`` is how many pixels down and to the
-    right the grid was found where it does not lie as in training.
+    right the search found the grid: 0 0 where it lies as in training, nothing without a search.
     """
     text = io.StringIO()
     table = csv.DictWriter(text, COLUMNS, restval="", lineterminator="\n")

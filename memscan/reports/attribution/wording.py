@@ -9,6 +9,7 @@ from memscan.attributions import (
     NEAREST,
     RATE,
     SHIPPED,
+    UNMOVED,
     Attribution,
     AttributionReport,
     Calibrated,
@@ -48,7 +49,7 @@ def decision(one: Attribution) -> str:
 
 def remarks(one: Attribution) -> Iterator[str]:
     """Other generators above their thresholds, and where the grid was found if it was moved."""
-    if one.phase is not None:
+    if one.phase is not None and one.is_moved:
         down, right = one.phase
         yield f"grid found {down} px down and {right} px to the right, or where it repeats"
         yield (
@@ -56,6 +57,8 @@ def remarks(one: Attribution) -> Iterator[str]:
             "kind are hard to tell apart"
         )
         return
+    if one.phase == UNMOVED:
+        yield "above the threshold of moved images, though the grid lies as in training"
     others = one.named[2 if one.is_ambiguous else 1 :]
     if others:
         yield f"above its threshold as well: {', '.join(map(inert, others))}"
