@@ -27,7 +27,9 @@ class Recipe:
     loss is measured at ``checks`` fixed draws.
     """
 
-    autoencoder: autoencoder_training.Recipe = field(default_factory=autoencoder_training.Recipe)
+    autoencoder: autoencoder_training.Recipe = field(
+        default_factory=lambda: autoencoder_training.Recipe(log_variance=-6.0)
+    )
     width: int = whole(32, 8, 1024)
     levels: int = whole(3, 1, 5)
     layers: int = whole(1, 1, 4)
