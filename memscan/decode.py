@@ -266,7 +266,9 @@ def _load_in_child(file: BinaryIO, image: Image.Image) -> Image.Image:
     done = subprocess.run(command, input=file.read(), capture_output=True, check=False)
     if done.returncode != 0:
         raise DecodeError("the image data is broken (it cannot be decoded as JPEG 2000)")
-    return Image.frombytes(image.mode, image.size, done.stdout)
+    decoded = Image.frombytes(image.mode, image.size, done.stdout)
+    decoded.format = image.format
+    return decoded
 
 
 def _too_large(max_pixels: int) -> DecodeError:

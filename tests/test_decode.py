@@ -284,6 +284,7 @@ class TestJpeg2000:
         path = save(image, tmp_path / "large.jp2")
         with Image.open(path) as plain:
             assert open_image(path).image.mode == plain.mode == mode
+            assert open_image(path).image.format == plain.format == "JPEG2000"
             assert np.array_equal(np.asarray(open_image(path).image), np.asarray(plain))
 
     def test_a_broken_one_is_refused(self, tmp_path: Path) -> None:

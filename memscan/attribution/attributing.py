@@ -45,6 +45,9 @@ WEAK = {
 }
 """What a person is told of targets that bear little evidence."""
 
+LEAST_RATE = 1e-6
+"""The least --rate, which needs a million real images."""
+
 MOVED = 3.0
 """How many times a margin as the image lies must be exceeded by one elsewhere for the grid to count
 as moved, if both are above: see DESIGN.md for what that costs and brings."""
@@ -117,8 +120,7 @@ def attribute(
             "a search over the phases needs --calibrate with real images that are searched "
             "likewise: the greatest of 64 scores is high for any image"
         )
-    if calibrate:
-        check_rate(rate)
+    check_rate(rate)
     fingerprints = [one.fingerprint for one in found]
     bank = Bank(fingerprints)
     real = reading.read(calibrate, "real image", bank, settings) if calibrate else None
@@ -150,18 +152,21 @@ def attribute(
 
 
 def check_rate(rate: float) -> None:
-    """Raise InputError for what is no rate."""
+    """Raise InputError for what is no rate, or one that no folder of images could vouch for."""
     if not 0 < rate < 1:
         raise InputError("--rate must lie between 0 and 1")
+    if rate < LEAST_RATE:
+        raise InputError(f"--rate must be at least {LEAST_RATE:g}")
 
 
 def _calibration(real: Read, rate: float, search: bool) -> Calibration:
     """Raises InputError."""
     count, needed = len(real.seen), thresholds.needed(rate)
     if count < needed:
+        other = f", or --rate {_supported(count)}" if count >= thresholds.LEAST_IMAGES else ""
         raise InputError(
             f"a false-positive rate of {rate:g} needs at least {needed} real images, and "
-            f"--calibrate has {count}; more of them, or --rate {_supported(count)}"
+            f"--calibrate has {count}; give more of them{other}"
         )
     surfaces = np.stack([one.surfaces for one in real.seen])
     parts = [scoring.scores(surfaces, moved) for moved in ([False, True] if search else [False])]
@@ -175,7 +180,8 @@ def _calibration(real: Read, rate: float, search: bool) -> Calibration:
 
 
 def _supported(count: int) -> str:
-    least = thresholds.supported(max(count, thresholds.LEAST_IMAGES))
+    """The least rate for so many images."""
+    least = thresholds.supported(count)
     rounded = -(-least * 1000 // 1)  # up, so that what is said is enough
     return f"{rounded / 1000:g}"
 

@@ -116,8 +116,7 @@ def _folders(path: str, names: Sequence[str]) -> tuple[dict[str, str | None], li
     """
     if _has_both(path):
         return {path: None}, []
-    inside = sorted(os.listdir(path), key=os.fsencode) if os.path.isdir(path) else []
-    own = [name for name in inside if _has_both(os.path.join(path, name))]
+    own = [name for name in _inside(path) if _has_both(os.path.join(path, name))]
     if not own:
         raise InputError(
             f"{path}: must hold the folders {REAL} and {FAKE}, or folders called as generators, "
@@ -130,6 +129,14 @@ def _folders(path: str, names: Sequence[str]) -> tuple[dict[str, str | None], li
             f"are {', '.join(names)}"
         )
     return {**known}, [name for name in own if name not in names]
+
+
+def _inside(path: str) -> list[str]:
+    """The names in a directory, none in what is no directory. Raises InputError."""
+    try:
+        return sorted(os.listdir(path), key=os.fsencode) if os.path.isdir(path) else []
+    except OSError as error:
+        raise InputError(f"{path}: cannot be listed: {error.strerror}") from error
 
 
 def _has_both(path: str) -> bool:

@@ -70,6 +70,8 @@ def _files(path: str) -> Iterator[str]:
 
 def _read(path: str, residual: str) -> Fingerprint:
     """Raises InputError."""
+    if os.path.exists(path) and not os.path.isfile(path):  # a pipe might never end
+        raise InputError(f"{path}: is no file")
     if path.endswith(fingerprint.SUFFIX):
         return fingerprint.read(path)
     if os.path.basename(path) != PUBLISHED:

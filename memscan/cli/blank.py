@@ -87,7 +87,11 @@ def _check_empty(folder: str) -> None:
     """Raise InputError for a directory that has something in it, which pictures could replace."""
     if os.path.lexists(folder) and not os.path.isdir(folder):
         raise InputError(f"{folder}: not a directory")
-    if os.path.isdir(folder) and os.listdir(folder):
+    try:
+        is_empty = not os.path.isdir(folder) or not os.listdir(folder)
+    except OSError as error:
+        raise InputError(f"{folder}: cannot be listed: {error.strerror}") from error
+    if not is_empty:
         raise InputError(f"{folder}: not empty; the pictures go into a directory of their own")
 
 

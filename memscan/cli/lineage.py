@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import os
+from typing import TYPE_CHECKING, Sequence
+
 import click
 
-from memscan.cli import options, outputs
+from memscan.cli import options, outputs, replacing
 from memscan.cli.gate import exit_code
 from memscan.cli.process import warn, write_stdout
 from memscan.cli.progress import progress_bars
 from memscan.reports.lineage import FORMATS, SUFFIXES
+
+if TYPE_CHECKING:
+    from memscan.sources.directories import Selection
 
 
 @click.command(name="lineage", context_settings={"help_option_names": ["-h", "--help"]})
@@ -93,6 +99,8 @@ def command(
     from memscan.reports import lineage as reports
     from memscan.sources.directories import Selection
 
+    selection = Selection(recursive, exclude, follow_symlinks)
+    _check_apart(output_paths, images, real, selection)
     formats = {path: outputs.format_of(path, SUFFIXES) for path in output_paths}
     for format in formats.values():
         reports.require(format)
@@ -104,7 +112,7 @@ def command(
             residuals=residuals,
             least=least,
             settings=Settings(
-                Selection(recursive, exclude, follow_symlinks),
+                selection,
                 decode.MAX_PIXELS if max_pixels is None else max_pixels,
                 jobs,
                 progress,
@@ -116,3 +124,18 @@ def command(
         outputs.write_whole(path, reports.as_file(report, format))
     write_stdout(reports.render(report, stdout_format, verbose))
     return exit_code(False, len(report.failures), max_failures)
+
+
+def _check_apart(
+    output_paths: Sequence[str], images: str, real: Sequence[str], selection: Selection
+) -> None:
+    """Raise InputError for a heat map that would replace an image that is read."""
+    from memscan.lineage import folders
+    from memscan.sources import given
+
+    there = [path for path in output_paths if os.path.exists(path)]
+    if there:
+        models = [model.path for model in folders.generated(images, selection).models]
+        places = [*models, *folders.real(images, real)]
+        listings = given.list_images(places, selection, "image")
+        replacing.check_inputs(there, given.in_bytewise_order(listings))

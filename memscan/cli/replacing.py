@@ -1,4 +1,4 @@
-"""What a training may replace: nothing that it reads, and no file that is not its own."""
+"""What a command may replace: nothing that it reads, and no file that is not its own."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def check_inputs(written: Iterable[str | None], read: Iterable[str | None]) -> N
     for path in written:
         if path is not None and os.path.realpath(path) in inputs:
             raise InputError(
-                f"{path}: the training reads this file and would write over it; name another output"
+                f"{path}: the command reads this file and would write over it; name another output"
             )
 
 

@@ -156,12 +156,21 @@ def test_a_rate_that_so_few_images_cannot_vouch_for_is_refused(
 
 @pytest.mark.parametrize("rate", [0.0, 1.0, -1.0, float("nan")])
 def test_what_is_no_rate_is_refused(folder: Path, found: list[Found], rate: float) -> None:
-    with pytest.raises(InputError, match="between 0 and 1"):
-        attribute(folder, found, calibrate=[str(folder / "real")], rate=rate)
+    for calibrate in ([], [str(folder / "real")]):
+        with pytest.raises(InputError, match="between 0 and 1"):
+            attribute(folder, found, calibrate=calibrate, rate=rate)
+
+
+def test_a_rate_for_which_no_folder_is_large_enough_is_refused(
+    folder: Path, found: list[Found]
+) -> None:
+    with pytest.raises(InputError, match="--rate must be at least 1e-06"):
+        attribute(folder, found, calibrate=[str(folder / "real")], rate=1e-300)
 
 
 def test_one_real_image_is_too_few_for_any_rate(folder: Path, found: list[Found]) -> None:
-    with pytest.raises(InputError, match="needs at least 3 real images, and --calibrate has 1"):
+    told = r"needs at least 3 real images, and --calibrate has 1; give more of them$"
+    with pytest.raises(InputError, match=told):
         attribute(folder, found, calibrate=[str(folder / "real/500.png")], rate=0.5)
 
 

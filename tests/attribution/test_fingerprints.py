@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +10,7 @@ import pytest
 from memscan.attribution import fingerprints
 from memscan.errors import InputError
 from memscan.fingerprints import fingerprint
+from tests.drawing import needs_posix
 from tests.fingerprints.generators import learned, pattern, write_fingerprint
 
 
@@ -70,4 +72,12 @@ def test_a_residual_that_cannot_be_computed_is_refused(tmp_path: Path) -> None:
     odd = dataclasses.replace(learned("alpha"), residual="mystery")
     fingerprint.write(str(tmp_path / "alpha.dif.npz"), odd)
     with pytest.raises(InputError, match="its residual is none of"):
+        fingerprints.find([str(tmp_path)])
+
+
+@needs_posix
+@pytest.mark.parametrize("name", ["a.dif.npz", "chk_0.pt"])
+def test_a_pipe_is_not_waited_for(tmp_path: Path, name: str) -> None:
+    os.mkfifo(tmp_path / name)
+    with pytest.raises(InputError, match="is no file"):
         fingerprints.find([str(tmp_path)])

@@ -106,3 +106,16 @@ def test_usage(family: Path) -> None:
     for wrong in (("--least", "0.4"), ("--residual", "sobel"), ("--jobs", "0")):
         done = run(LINEAGE, *PLACES, *wrong)
         assert (done.stdout, done.returncode) == ("", 2)
+
+
+def test_a_heat_map_replaces_no_image_that_is_read(family: Path) -> None:
+    pytest.importorskip("matplotlib", reason="matplotlib is not installed (extra report)")
+    image = sorted((family / "images/base").iterdir())[0]
+    before = image.read_bytes()
+    for path in (f"images/base/../base/{image.name}", f"real/{min(os.listdir('real'))}"):
+        done = run(LINEAGE, *PLACES, "--output", path)
+        assert (done.returncode, done.stdout) == (2, "")
+        assert f"{path}: the command reads this file and would write over it" in done.stderr
+    assert image.read_bytes() == before
+    for _ in range(2):  # one that lies beside what is read may be replaced
+        assert run(LINEAGE, *PLACES, "--output", "images/l.png").returncode == 0

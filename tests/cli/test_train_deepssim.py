@@ -122,12 +122,12 @@ def test_what_cannot_be_done_is_one_sentence(arguments: list[str], sentence: str
 @pytest.mark.parametrize(
     ("output", "more", "told"),
     [
-        ("tiny.safetensors", [], "tiny.json: the training reads this file"),
-        ("linked.safetensors", [], "linked.json: the training reads this file"),
-        ("begun.safetensors", ["--config", "begins.json"], "begun.safetensors: the training reads"),
+        ("tiny.safetensors", [], "tiny.json: the command reads this file"),
+        ("linked.safetensors", [], "linked.json: the command reads this file"),
+        ("begun.safetensors", ["--config", "begins.json"], "begun.safetensors: the command reads"),
         ("foreign.safetensors", [], "foreign.json: the card of foreign.safetensors would replace"),
-        ("list.safetensors", ["--list"], "list.json: the training reads this file"),
-        ("m.safetensors", ["--plot", "photographs/photo.svg"], "photo.svg: the training reads"),
+        ("list.safetensors", ["--list"], "list.json: the command reads this file"),
+        ("m.safetensors", ["--plot", "photographs/photo.svg"], "photo.svg: the command reads"),
     ],
 )
 def test_nothing_of_the_user_is_replaced(output: str, more: list[str], told: str) -> None:

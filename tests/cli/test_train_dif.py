@@ -207,5 +207,5 @@ def test_nothing_of_the_user_is_replaced() -> None:
     Path("m.dif.npz").symlink_to("tiny.json")
     done = run(TRAIN, *FOLDERS, "--config", "tiny.json", *MEAN)
     assert done.returncode == 2
-    assert "m.dif.npz: the training reads this file and would write over it" in done.stderr
+    assert "m.dif.npz: the command reads this file and would write over it" in done.stderr
     assert json.loads(Path("tiny.json").read_text()) == TINY

@@ -61,7 +61,7 @@ def read(
     def attempt(row: int) -> tuple[Bytes, str] | Failure:
         try:
             image = decode.open_image(paths[row], max_pixels).image
-            return _crop(image, recipe.crop), image.format or "JPEG2000"
+            return _crop(image, recipe.crop), image.format or ""
         except ImageError as error:
             return Failure.of(paths[row], error)
 

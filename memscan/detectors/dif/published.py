@@ -47,7 +47,7 @@ def read(path: str, residual: str) -> Fingerprint:
         check(fingerprint)
     except KeyError as error:
         raise InputError(f"{path}: is no published fingerprint of DIF: it has no {error}") from None
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, OverflowError) as error:
         raise InputError(f"{path}: is no published fingerprint of DIF: {error}") from None
     return fingerprint
 

@@ -104,6 +104,8 @@ BROKEN = {
     "no correlations": content(**{"Train Real": []}),
     "text": content(**{"Train Fake": ["a"] * 20}),
     "infinite": content(**{"Train Fake": [float("inf")] * 20}),
+    "beyond any float": content(**{"Train Fake": [10**400] * 20}),
+    "beyond 1": content(**{"Train Fake": [30.0] * 20}),
     "nested": content(**{"Train Real": [[0.0]] * 20}),
 }
 
