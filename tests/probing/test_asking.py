@@ -19,7 +19,9 @@ from memscan.probing.asking import probe
 from memscan.records import Stage
 from tests.detectors.diffusion import toys
 
-OPTIONS = ProbeOptions(steps=40, depth=8, prompts=2, iterations=4, loss_levels=(2, 4), noises=2)
+OPTIONS = ProbeOptions(
+    steps=40, depth=8, prompts=2, iterations=4, loss_shares=(0.05, 0.1), noises=2
+)
 MEMORIES, NEW, KNOWN = 4, 5, 99
 
 

@@ -231,9 +231,10 @@ def _tokens(
 ) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any], int]:
     """The tokens of captions, int64 (n, length), those of none, and how many were too long."""
     tokenizer = clip.build_tokenizer(vocabulary.numbers, vocabulary.merges)
-    cut = sum(len(tokenizer(one).input_ids) > length for one in captions)
+    texts = [clip.characters(one) for one in captions]
+    cut = sum(len(tokenizer(one).input_ids) > length for one in texts)
     words = clip.Prompts(tokenizer, None, length)
-    return words.numbers(captions).numpy(), words.numbers([""]).numpy(), cut
+    return words.numbers(texts).numpy(), words.numbers([""]).numpy(), cut
 
 
 def _record(

@@ -49,7 +49,7 @@ RECIPE = Recipe(
 
 @pytest.fixture(scope="module")
 def images(tmp_path_factory: pytest.TempPathFactory) -> list[Captioned]:
-    captions = ("a cat", "a dog", "")
+    captions = ("a cat", "a dog\udcff", "")  # a file name that is no UTF-8
     paths = pictures_in(tmp_path_factory.mktemp("images"), 6)
     return [Captioned(path, captions[row % 3], 1 + row) for row, path in enumerate(paths)]
 

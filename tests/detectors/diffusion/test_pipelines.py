@@ -262,3 +262,9 @@ def test_a_damaged_tokenizer_is_one_sentence(
     (folder / "tokenizer" / name).write_text(content, encoding="utf-8")
     with pytest.raises(InputError, match=sentence):
         pipelines.load(str(folder), "cpu")
+
+
+def test_what_is_no_character_is_a_question_mark(model: pipelines.LatentDiffusion) -> None:
+    """A prompt from a command line or a file name that is no UTF-8."""
+    assert torch.equal(model.embed(["a \udcff cat"]), model.embed(["a ? cat"]))
+    assert model.tokens("\udcff cat") == model.tokens("? cat")

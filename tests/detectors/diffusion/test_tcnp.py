@@ -82,7 +82,7 @@ def test_the_word_that_calls_a_memory_weighs_most() -> None:
 def test_significance_is_the_gradient_of_the_mean_magnitude() -> None:
     """Against differences of the magnitude, at the one step of a grid of one."""
     model = toys.mixture(3)
-    options = dataclasses.replace(OPTIONS, steps=1, depth=1, loss_levels=(1,))
+    options = dataclasses.replace(OPTIONS, steps=1, depth=1)
     found = tcnp.significance(model, "kind1 memory0", options)
     embedding = model.embed(["kind1 memory0"]).double()
     starts = _noises(model, options.seed)
