@@ -10,11 +10,10 @@ from memscan.cli import options, outputs
 from memscan.cli.gate import exit_code
 from memscan.cli.process import warn, write_stdout
 from memscan.cli.progress import progress_bars
+from memscan.reports.attribution import SUFFIXES, render, require
 
 if TYPE_CHECKING:
     from memscan.attributions import AttributionReport, PerformanceReport
-
-_SUFFIXES = {".txt": "text", ".json": "json", ".csv": "csv", ".html": "html"}
 
 
 @click.command(name="attribute", context_settings={"help_option_names": ["-h", "--help"]})
@@ -77,7 +76,7 @@ _SUFFIXES = {".txt": "text", ".json": "json", ".csv": "csv", ".html": "html"}
     show_default=True,
     help="Targets that the text shows, the most suspect first.",
 )
-@options.outputs(_SUFFIXES)
+@options.outputs(SUFFIXES)
 @options.stdout_format(("text", "json", "csv"))
 @options.recursive
 @options.exclude
@@ -115,14 +114,17 @@ def command(
     """
     if bool(targets) == (evaluated is not None):
         raise click.UsageError("give either --target or --evaluate")
-    outputs.check_writable(output_paths, _SUFFIXES)
+    if evaluated is not None and search is not None:
+        raise click.UsageError("--evaluate measures both ways: leave --shifts and --no-shifts out")
+    if evaluated is None and not robustness:
+        raise click.UsageError("--no-robustness belongs to --evaluate")
+    outputs.check_writable(output_paths, SUFFIXES)
     from memscan import decode, engines  # numpy and Pillow, not for --help
     from memscan.attribution import attributing, evaluating, fingerprints
     from memscan.attribution.reading import Settings
-    from memscan.reports.attribution import render, require
     from memscan.sources.directories import Selection
 
-    formats = {path: outputs.format_of(path, _SUFFIXES) for path in output_paths}
+    formats = {path: outputs.format_of(path, SUFFIXES) for path in output_paths}
     for format in formats.values():
         require(format)
     engines.check(jobs)

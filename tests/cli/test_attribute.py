@@ -86,6 +86,8 @@ def test_an_evaluation_is_written_in_all_formats(place: Path) -> None:
         (("--target", "targets", "--calibrate", "targets"), "needs at least 19 real images"),
         (("--target", "targets", "--rate", "2", "--calibrate", "real"), "between 0 and 1"),
         (("--target", "targets", "--shifts"), "needs --calibrate"),
+        (("--target", "targets", "--no-robustness"), "--no-robustness belongs to --evaluate"),
+        (("--evaluate", "sets", "--no-shifts"), "--evaluate measures both ways"),
         (("--target", "targets", "--output", "a.pdf"), "must end in one of .txt, .json"),
         (("--target", "targets", "--fingerprints", "real"), "real: no fingerprints here"),
         (("--evaluate", "targets"), "must hold the folders 0_real and 1_fake"),

@@ -237,7 +237,7 @@ def test_json_and_csv_have_every_target_and_failure() -> None:
     assert document["summary"]["attributed"]["glide"]["count"] == 1
     assert document["summary"]["none_of_these"]["count"] == 2
     rows = list(csv.DictReader(io.StringIO(render(CALIBRATED, "csv", shown=0))))
-    assert len(rows) == 6 * 3 + 2
+    assert len(rows) == 6 * 3 + len(CALIBRATED.lost) == 6 * 3 + 3
     assert [row["generator"] for row in rows if row["attributed"] == "true"] == [
         "alpha",
         "alpha",

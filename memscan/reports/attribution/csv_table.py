@@ -33,7 +33,7 @@ COLUMNS = (
 
 
 def render(report: AttributionReport, shown: int, verbose: bool) -> str:
-    """The whole report.
+    """The whole report; failures are those of targets and of real images.
 
     ``attributed`` is true for the one generator that the target is attributed to, ``rank`` is its
     place among those whose thresholds are exceeded. ``moved`` is how many pixels down and to the
@@ -44,7 +44,7 @@ def render(report: AttributionReport, shown: int, verbose: bool) -> str:
     table.writeheader()
     for one in report.attributions:
         table.writerows(_rows(one, report))
-    for failure in report.failures:
+    for failure in report.lost:
         table.writerow(
             {
                 **path_cells("target", failure.path),
