@@ -106,7 +106,7 @@ def probe(
         if texts:
             chosen = showing.most_suspicious(judged["tcnp"].targets, pictures)
             chosen_texts = {path: texts[path] for path in chosen}
-            weighed = showing.tokens(denoiser, chosen_texts, options, progress)
+            weighed = showing.tokens(denoiser, chosen_texts, options, batch, progress)
     return ProbeReport(
         model=model,
         fingerprint=denoiser.fingerprint,
