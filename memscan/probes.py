@@ -6,7 +6,6 @@ a copy verdict: no training image is looked at.
 
 from __future__ import annotations
 
-import math
 import os
 from dataclasses import dataclass
 from typing import Any, Mapping, Tuple
@@ -34,6 +33,9 @@ Tokens = Tuple[Tuple[str, float], ...]
 
 MOST_PICTURE = 256
 """The longest side of a picture, in pixels."""
+
+
+_MOST = 1e6  # of a factor, so that finite figures stay so
 
 
 @dataclass(frozen=True)
@@ -88,9 +90,8 @@ class ProbeOptions:
             raise InputError("seed must be from 0 to 2^63 - 1")
         if not all(prompt.strip() for prompt in self.own_prompts):
             raise InputError("an empty prompt perturbs nothing")
-        numbers = (self.guidance, self.rate, *self.weights)
-        if not all(math.isfinite(number) and number >= 0 for number in numbers):
-            raise InputError("guidance, rate and weights must be finite numbers, 0 or more")
+        if not all(0 <= one <= _MOST for one in (self.guidance, self.rate, *self.weights)):
+            raise InputError(f"guidance, rate and weights must be numbers from 0 to {_MOST:g}")
 
     def described(self, prompts: tuple[str, ...]) -> dict[str, str | float | bool]:
         """The options and the prompts that they chose, each as a number or in a line of text."""

@@ -19,8 +19,9 @@ from memscan.probes import ProbeOptions
         ({"loss_shares": ()}, "at shares above 0, up to 1"),
         ({"seed": 1 << 63}, "seed must be from 0"),
         ({"own_prompts": ("ata", " ")}, "an empty prompt"),
-        ({"guidance": float("nan")}, "must be finite"),
-        ({"weights": (1.0, -1.0)}, "0 or more"),
+        ({"guidance": float("nan")}, "must be numbers from 0 to 1e"),
+        ({"weights": (1.0, -1.0)}, "must be numbers from 0"),
+        ({"weights": (1e308, 1.0)}, "must be numbers from 0"),
     ],
 )
 def test_options_that_mean_nothing_are_refused(changes: dict[str, Any], sentence: str) -> None:

@@ -103,6 +103,8 @@ def read_labels(path: str) -> dict[str, bool]:
         image = csv_lists.listed_image(path, line, row["path"])
         if labels.setdefault(image, _LABELS[label]) != _LABELS[label]:
             raise InputError(f"{path}: line {line}: this image has the other label above")
+    if len(set(labels.values())) == 1:
+        raise InputError(f"{path}: all of its images have one label; a comparison needs both")
     return labels
 
 

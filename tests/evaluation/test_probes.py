@@ -127,6 +127,7 @@ def test_labels_of_one_kind_are_refused(tmp_path: Path, made: ProbeReport) -> No
         (["a.png,maybe"], "line 2: memorised must be 1 or 0, not 'maybe'"),
         ([",1"], "line 2: the path is empty"),
         (["a.png,1", "./a.png,0"], "line 3: this image has the other label above"),
+        (["a.png,1", "b.png,true"], "all of its images have one label"),
         ([], "no line below the first"),
     ],
 )
