@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import os
 from typing import Iterator, Sequence
 
 from memscan.errors import InputError
@@ -43,3 +44,18 @@ def rows(
         raise InputError(f"{path}: cannot be read: {error.strerror}") from error
     except (csv.Error, ValueError) as error:
         raise InputError(f"{path}: is no CSV file: {error}") from error
+
+
+def listed_image(path: str, line: int, name: str) -> str:
+    """The image that a row of the list ``path`` names, relative to its directory, by :func:`real`.
+
+    Raises InputError for a name that is none.
+    """
+    if not name.strip() or "\0" in name:
+        raise InputError(f"{path}: line {line}: the path is empty or holds a null byte")
+    return real(name if "://" in name else os.path.join(os.path.dirname(path), name))
+
+
+def real(path: str) -> str:
+    """What is the same for all names of an image; a URI stays as it is."""
+    return path if "://" in path else os.path.realpath(path)

@@ -6,7 +6,6 @@ a copy verdict: no training image is looked at.
 
 from __future__ import annotations
 
-import math
 import os
 from dataclasses import dataclass
 from typing import Any, Mapping, Tuple
@@ -36,6 +35,9 @@ MOST_PICTURE = 256
 """The longest side of a picture, in pixels."""
 
 
+_MOST = 1e6  # of a factor, so that finite figures stay so
+
+
 @dataclass(frozen=True)
 class ProbeOptions:
     """What the figures of a probe depend on, besides the model and the images.
@@ -46,8 +48,9 @@ class ProbeOptions:
     Their embeddings are optimised for at most ``iterations`` steps of AdamW with the learning rate
     ``rate``; ``optimise`` False leaves them as they are. ``weights`` are lambda_d and lambda_e.
 
-    ``generations`` counts the noises that ``tcnp`` starts from for a known prompt; ``loss_levels``
-    and ``noises`` are where ``loss`` looks, and how often.
+    ``generations`` counts the noises that ``tcnp`` starts from for a known prompt; ``loss_shares``
+    is where ``loss`` looks, as shares of the way to noise, whatever the grid, and ``noises`` how
+    often. ``seed`` is below 2^63.
     """
 
     steps: int = 50
@@ -60,7 +63,7 @@ class ProbeOptions:
     rate: float = 0.05
     weights: tuple[float, float] = (1.0, 1.0)
     generations: int = 4
-    loss_levels: tuple[int, ...] = (2, 5, 10)
+    loss_shares: tuple[float, ...] = (0.04, 0.1, 0.2)
     noises: int = 8
     seed: int = 42
 
@@ -81,13 +84,14 @@ class ProbeOptions:
             raise InputError(
                 f"images cannot be inverted to step {self.depth}: there are {self.steps} steps"
             )
-        if not self.loss_levels or not all(0 < one <= self.steps for one in self.loss_levels):
-            raise InputError(f"the steps of the denoising loss must be from 1 to {self.steps}")
+        if not self.loss_shares or not all(0 < one <= 1 for one in self.loss_shares):
+            raise InputError("the denoising loss is measured at shares above 0, up to 1")
+        if not 0 <= self.seed < 1 << 63:
+            raise InputError("seed must be from 0 to 2^63 - 1")
         if not all(prompt.strip() for prompt in self.own_prompts):
             raise InputError("an empty prompt perturbs nothing")
-        numbers = (self.guidance, self.rate, *self.weights)
-        if not all(math.isfinite(number) and number >= 0 for number in numbers):
-            raise InputError("guidance, rate and weights must be finite numbers, 0 or more")
+        if not all(0 <= one <= _MOST for one in (self.guidance, self.rate, *self.weights)):
+            raise InputError(f"guidance, rate and weights must be numbers from 0 to {_MOST:g}")
 
     def described(self, prompts: tuple[str, ...]) -> dict[str, str | float | bool]:
         """The options and the prompts that they chose, each as a number or in a line of text."""
@@ -102,7 +106,7 @@ class ProbeOptions:
             "weight_distance": self.weights[0],
             "weight_magnitude": self.weights[1],
             "generations": self.generations,
-            "loss_levels": ", ".join(map(str, self.loss_levels)),
+            "loss_shares": ", ".join(map(str, self.loss_shares)),
             "noises": self.noises,
             "seed": self.seed,
         }

@@ -58,7 +58,7 @@ def remembered(tmp_path_factory: pytest.TempPathFactory) -> Path:
     ]  # fmt: skip
     sample = [
         "sample", "--model", str(folder / "model"), "--prompts", str(folder / "prompts.txt"),
-        "--number", "4", "--steps", "20", "--guidance", "1.5", "--output", str(folder / "drawn"),
+        "--number", "6", "--steps", "20", "--guidance", "1.5", "--output", str(folder / "drawn"),
     ]  # fmt: skip
     assert run_command(memscan, train) == 0
     assert run_command(memscan, sample) == 0
@@ -75,7 +75,7 @@ def test_what_was_memorised_is_found_by_name_and_what_was_held_out_is_not(
     ]  # fmt: skip
     assert run_command(memscan, detect) == 0
     audit = json.loads((remembered / "audit.json").read_text(encoding="utf-8"))
-    assert len(audit["findings"]) == 4 * len(REPEATED)
+    assert len(audit["findings"]) == 6 * len(REPEATED)
     prompts = json.loads((remembered / "drawn/index.json").read_text(encoding="utf-8"))["images"]
     prompt_of = {one["image"]: one["prompt"] for one in prompts}
     found = set()

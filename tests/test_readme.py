@@ -29,7 +29,7 @@ BLOCKS = re.findall(r"^```(\w+)\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)
 CONSOLE = [body for language, body in BLOCKS if language == "console"]
 SHELL = [line for language, body in BLOCKS if language == "sh" for line in body.splitlines()]
 SETUP = [line for line in SHELL if line.startswith("python3 -m venv ")]
-TRAINING = [line for line in SHELL if re.search(r"memscan (train|latents) ", line)]
+TRAINING = [line for line in SHELL if re.search(r"memscan (train|latents|sample) ", line)]
 CARDS = re.findall(r"^    \{\n.*?^    \}\n", README, re.MULTILINE | re.DOTALL)
 
 TRIMMED: dict[str, dict[str, object]] = {
@@ -45,8 +45,32 @@ TRIMMED: dict[str, dict[str, object]] = {
     "train autoencoder": {"side": 64, "window": 32, "levels": 2, "steps": 1, "epochs": 1},
     "--stage latent": {"dimensions": 8, "schedule": {"epochs": 1, "steps": 1, "batch": 4}},
     "--stage image": {"schedule": {"epochs": 1, "steps": 1, "batch": 4}},
+    "train dif": {"crop": 64, "depth": 2, "base": 2, "channels": 2, "batch": 4, "epochs": 1},
+    "train ldm": {
+        "autoencoder": {"side": 16, "window": 16, "levels": 2, "width": 8, "steps": 1, "epochs": 1},
+        "width": 8,
+        "levels": 2,
+        "heads": 2,
+        "text_width": 16,
+        "text_layers": 1,
+        "tokens": 6,
+        "batch": 4,
+        "steps": 1,
+        "epochs": 1,
+        "checks": 4,
+    },
 }
 """What makes the training of each network take a second."""
+
+SHORTENED = {
+    "--rate 1e-4": "--rate 0.1",  # which needs fewer images
+    "memscan blank --output blank": "memscan blank --output blank --side 32 --steps 2",
+    "memscan sample --model model": "memscan sample --model model --steps 2",
+    "--number 30": "--number 1",
+    "probe --model model": "probe --model model --steps 10 --t-invert 2 --prompts 1",
+    "memscan probe demo": "memscan probe demo --quick",
+}
+"""What makes other commands take seconds."""
 
 
 @pytest.fixture
@@ -92,12 +116,18 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
     ]
     (directory / "pairs.csv").write_text("\n".join(["path_a,path_b,label", *pairs]) + "\n")
     networks.write_onnx(directory / "sscd.onnx")
+    fakes = directory / "demo/generated_images"
+    for folder in ("photographs", "sets/A/0_real"):
+        shutil.copytree(directory / "train/class_A", directory / folder)
+    for folder in ("images_of_A", "sets/A/1_fake", "generations/A"):
+        shutil.copytree(fakes, directory / folder)
+    (directory / "fingerprints").mkdir()
     for line in TRAINING:
         for words, settings in TRIMMED.items():
             if words in line:
                 (directory / "trimmed.json").write_text(json.dumps(settings))
                 line += " --config trimmed.json"
-        done = run_script(f"cd {shlex.quote(str(directory))} && {line}")
+        done = run_script(f"cd {shlex.quote(str(directory))} && {shortened(line)}")
         assert done.returncode == 0, done.stderr
     (directory / "train").rename(directory / "unseen")
     return directory
@@ -117,6 +147,12 @@ def test_the_recipe_shown_is_a_configuration() -> None:
     (shown,) = re.findall(r'^    \{"backbone".*?\}\}$', README, re.MULTILINE | re.DOTALL)
     recipe = configuration.changed(deepssim_recipe.Recipe(), json.loads(shown))
     assert recipe.backbone == "convnext-tiny"
+
+
+def shortened(line: str) -> str:
+    for words, fewer in SHORTENED.items():
+        line = line.replace(words, fewer)
+    return line
 
 
 def run_line(line: str) -> subprocess.CompletedProcess[str]:
@@ -157,7 +193,7 @@ def test_commands_print_what_is_shown(body: str) -> None:
 @pytest.mark.usefixtures("clone")
 @pytest.mark.parametrize("line", [line for line in SHELL if line not in SETUP + TRAINING])
 def test_other_commands_run(line: str, clone: Path, request: pytest.FixtureRequest) -> None:
-    if "--weights" in line or "photos.csv" in line:
+    if re.search(r"--weights|photos\.csv|fingerprints|--model |drawn", line):
         directory: Path = request.getfixturevalue("trained")
         shutil.copytree(directory, clone, dirs_exist_ok=True)
     if "memscan plot" in line:
@@ -166,14 +202,15 @@ def test_other_commands_run(line: str, clone: Path, request: pytest.FixtureReque
         pytest.importorskip("ray", reason="the extra 'ray' is not installed")
     if ".parquet" in line and "--detector" not in line:
         index_everything()
-    done = run_line(line.replace("--rate 1e-4", "--rate 0.1"))  # which needs fewer images
+    done = run_line(shortened(line))
     assert done.returncode == (1 if "--fail-on" in line else 0), done.stderr
     assert [note for note in done.stderr.splitlines() if not is_news(note)] == []
 
 
 def is_news(note: str) -> bool:
-    """Whether a note only says where something was written, or how large it will be."""
-    return bool(re.match(r"The cuts stand in|scores\.|heat/:", note))
+    """Whether a note says where something was written, how large, or that little went into it."""
+    told = r"The cuts stand in|scores\.|heat/:|Took |Warning: .*(real images|reference)"
+    return bool(re.match(told, note))
 
 
 def index_everything() -> None:

@@ -28,5 +28,6 @@ def check(path: str | None) -> None:
 def write(path: str | None, run: Run) -> None:
     """Draw a run, if that was asked for."""
     if path is not None:
-        drawn = plots.draw_learning_curves(run.epochs, outputs.format_of(path, plots.SUFFIXES))
+        format = outputs.format_of(path, plots.SUFFIXES)
+        drawn = plots.draw_learning_curves(run.epochs, run.best, format)
         outputs.write_whole(path, drawn)

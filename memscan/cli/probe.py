@@ -88,7 +88,7 @@ _METHODS = ("iip", "tcnp", "loss")  # as in memscan.probes, which needs numpy
 @click.option(
     "--prompts",
     metavar="N",
-    type=click.IntRange(min=1),
+    type=click.IntRange(1, 1000),
     default=4,
     show_default=True,
     help="Perturbation prompts that are drawn, the same for all images.",
@@ -122,7 +122,7 @@ _METHODS = ("iip", "tcnp", "loss")  # as in memscan.probes, which needs numpy
 @click.option(
     "--seed",
     metavar="N",
-    type=click.IntRange(min=0),
+    type=click.IntRange(0, (1 << 63) - 1),
     default=42,
     show_default=True,
     help="Decides drawn prompts, noises and bootstrap samples.",

@@ -71,20 +71,24 @@ def command(
     require("sklearn", "diffusion")
     from memscan.detectors import devices
     from memscan.evaluation.digits import seeds as experiments
+    from memscan.evaluation.digits.checkpoint import Checkpoint
 
     devices.choose(device)
+    plan = _plan(duplicates, quick)
+    checkpoint = output_paths[0] + _CHECKPOINT if output_paths else None
     start = time.monotonic()
     with progress_bars(not no_progress) as progress:
         done = experiments.run(
-            _plan(duplicates, quick),
+            plan,
             range(seeds or (1 if quick else 5)),
             device=device,
             jobs=jobs,
-            checkpoint=output_paths[0] + _CHECKPOINT if output_paths else None,
+            checkpoint=checkpoint,
             progress=progress,
         )
     for path in output_paths:
         outputs.write_whole(path, render(done, outputs.format_of(path, SUFFIXES)))
+    Checkpoint(checkpoint, plan).remove()
     write_stdout(render(done, stdout_format))
     note(f"Took {(time.monotonic() - start) / 60:.1f} minutes.")
     return ExitCode.DONE

@@ -151,11 +151,17 @@ def _summary(output: str, done: Trained) -> str:
     repeated = sum(one.copies > 1 for one in done.images)
     captions = len({one.caption for one in done.images} - {""})
     told = done.run.summary
+    losses = told["validation"]
     lines = [
         f"Wrote {inert(os.path.normpath(output))}, a latent diffusion model of {images} images "
         f"with {captions} captions.",
         f"{repeated} images come in copies, {copies} images in all.",
-        f"{told['epochs']} epochs in {told['seconds']} s; the weights are the average after epoch "
-        f"{told['best_epoch'] + 1}, with a loss of {told['validation']['loss']:.3f}.",
+        f"{told['epochs']} epochs in {told['seconds']} s; the loss is {losses['loss']:.3f} over "
+        "the images, each counted once.",
     ]
+    if "repeated" in losses:
+        lines.append(
+            f"Over those that come in copies it is {losses['repeated']:.3f}, over the others "
+            f"{losses['once']:.3f}: what is memorised is denoised better."
+        )
     return "\n".join(lines) + "\n"

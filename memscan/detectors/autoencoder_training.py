@@ -24,9 +24,6 @@ from memscan.detectors.training import Figures, Plan, Run
 from memscan.errors import InputError
 from memscan.records import Failure, Progress
 
-_FIRST_LOG_VARIANCE = -6.0
-"""A standard deviation of 0.05: after 300 steps, a third of the error that begins with 1 leaves."""
-
 
 @dataclass(frozen=True)
 class Recipe:
@@ -36,7 +33,9 @@ class Recipe:
     ``levels`` resolutions, each half the one before, of which the first has ``width`` channels and
     the others twice as many. ``divergence`` is the weight of the KL divergence, summed over a
     latent; ``held_out`` the share of images that measure the loss: with 0, those that are learned
-    from do, for an autoencoder of no other images.
+    from do, for an autoencoder of no other images. ``log_variance`` is added to that with which the
+    posterior begins: with -6, a deviation of 0.05 instead of 1, latents do not drown in it for the
+    first hundreds of steps.
     """
 
     side: int = whole(128, 16, 1024)
@@ -52,6 +51,7 @@ class Recipe:
     minutes: float | None = configuration.minutes()
     learning_rate: float = number(2e-3, 1e-7, 1)
     divergence: float = number(1e-6, 0, 1)
+    log_variance: float = number(0.0, -20, 0)
     held_out: float = number(0.1, 0, 0.5)
     seed: int = whole(42, 0, 1 << 31)
 
@@ -127,7 +127,7 @@ def train(
 
     torch.manual_seed(recipe.seed)
     model: nn.Module = autoencoder.build(recipe.config).to(where)
-    _narrow(model, recipe.latent_channels)
+    _narrow(model, recipe)
     optimiser = torch.optim.AdamW(model.parameters(), lr=recipe.learning_rate, weight_decay=1e-4)
 
     def batches(rng: np.random.Generator) -> Iterator[Bytes]:
@@ -168,10 +168,10 @@ def train(
     return Trained(sha256, run, failures)
 
 
-def _narrow(model: Any, channels: int) -> None:
-    """Let the posterior begin narrow: as drawn, its noise would hide the latents at first."""
+def _narrow(model: Any, recipe: Recipe) -> None:
+    """Let the posterior begin as narrow as the recipe says."""
     with torch.no_grad():
-        model.quant_conv.bias[channels:] += _FIRST_LOG_VARIANCE
+        model.quant_conv.bias[recipe.latent_channels :] += recipe.log_variance
 
 
 def _windows(

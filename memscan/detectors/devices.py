@@ -42,10 +42,14 @@ def use_one_thread() -> None:
 
 @contextlib.contextmanager
 def enough_memory(advice: str) -> Iterator[None]:
-    """Turn the end of a device's memory into an InputError with advice."""
+    """Turn the end of a device's memory, or of the machine's, into an InputError with advice."""
     try:
         yield
-    except torch.cuda.OutOfMemoryError as error:
+    except (RuntimeError, MemoryError) as error:
+        if not isinstance(error, (torch.cuda.OutOfMemoryError, MemoryError)) and (
+            "DefaultCPUAllocator" not in str(error)  # torch has no class for it
+        ):
+            raise
         raise InputError(f"the memory of the device is too small: {advice}") from error
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import os
 from typing import Mapping, Sequence
 
 import numpy as np
@@ -69,7 +68,7 @@ def labelled(
     targets that were measured is a warning. Raises InputError where labels of both kinds are not
     left.
     """
-    known = [(probe, labels.get(os.path.realpath(probe.path))) for probe in report.probes]
+    known = [(probe, labels.get(csv_lists.real(probe.path))) for probe in report.probes]
     chosen = [(probe, label) for probe, label in known if label is not None]
     truths = [label for _, label in chosen]
     if all(truths) or not any(truths):
@@ -81,7 +80,7 @@ def labelled(
         method: [probe.methods[method].score for probe, _ in chosen] for method in report.methods
     }
     warnings = report.warnings
-    missing = labels.keys() - {os.path.realpath(probe.path) for probe, _ in chosen}
+    missing = labels.keys() - {csv_lists.real(probe.path) for probe, _ in chosen}
     if missing:
         warnings += (f"{path}: {len(missing)} of its images are not among the targets measured",)
     found = contest(scores, truths, method=report.methods[0], seed=seed)
@@ -89,12 +88,11 @@ def labelled(
 
 
 def read_labels(path: str) -> dict[str, bool]:
-    """Whether images are remembered, by their real paths.
+    """Whether images are remembered, by their real paths or URIs.
 
     The list is a CSV file with the columns path, relative to its directory, and memorised: 1 or
     true, 0 or false. Raises InputError for any other file.
     """
-    folder = os.path.dirname(path)
     labels: dict[str, bool] = {}
     for line, row in csv_lists.rows(path, ("path", "memorised")):
         label = row["memorised"].strip().lower()
@@ -102,11 +100,11 @@ def read_labels(path: str) -> dict[str, bool]:
             raise InputError(
                 f"{path}: line {line}: memorised must be 1 or 0, not {row['memorised']!r}"
             )
-        if not row["path"].strip() or "\0" in row["path"]:
-            raise InputError(f"{path}: line {line}: the path is empty or holds a null byte")
-        image = os.path.realpath(os.path.join(folder, row["path"]))
+        image = csv_lists.listed_image(path, line, row["path"])
         if labels.setdefault(image, _LABELS[label]) != _LABELS[label]:
             raise InputError(f"{path}: line {line}: this image has the other label above")
+    if len(set(labels.values())) == 1:
+        raise InputError(f"{path}: all of its images have one label; a comparison needs both")
     return labels
 
 

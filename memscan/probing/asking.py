@@ -94,6 +94,9 @@ def probe(
             for method, both in keys.items()
         }
         warnings = _warnings(our_keys, their_keys)
+        if texts:
+            different = set(keys["tcnp"][1].values())
+            warnings += _few("captions", len(different), "tcnp can call nothing")
         drawn: dict[str, Pictures] = {}
         if "iip" in judged:
             chosen = showing.most_suspicious(judged["iip"].targets, pictures)
@@ -106,7 +109,7 @@ def probe(
         if texts:
             chosen = showing.most_suspicious(judged["tcnp"].targets, pictures)
             chosen_texts = {path: texts[path] for path in chosen}
-            weighed = showing.tokens(denoiser, chosen_texts, options, progress)
+            weighed = showing.tokens(denoiser, chosen_texts, options, batch, progress)
     return ProbeReport(
         model=model,
         fingerprint=denoiser.fingerprint,
@@ -169,13 +172,7 @@ def _require_any(images: Images, keys: Keys) -> None:
 def _warnings(targets: Keys, reference: Keys) -> list[str]:
     """What there is to say about the reference."""
     different = set(reference.values())
-    found = []
-    if len(different) < references.ENOUGH:
-        found.append(
-            f"different images in the reference: {len(different)}; with fewer than "
-            f"{references.ENOUGH} nothing can be called memorised at {100 * RATE:g} %, however it "
-            "scores"
-        )
+    found = _few("images", len(different), "nothing can be called")
     if len(different) < len(reference):
         found.append(
             "reference images that are equal to others and do not count: "
@@ -188,3 +185,13 @@ def _warnings(targets: Keys, reference: Keys) -> list[str]:
             "it is known that these are not remembered, or they do not belong in the reference"
         )
     return found
+
+
+def _few(what: str, count: int, not_possible: str) -> list[str]:
+    """A warning where the reference is too small for a verdict."""
+    if count >= references.ENOUGH:
+        return []
+    return [
+        f"different {what} in the reference: {count}; with fewer than {references.ENOUGH} "
+        f"{not_possible} memorised at {100 * RATE:g} %, however it scores"
+    ]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from typing import Mapping, Sequence
 
 from memscan import csv_lists
@@ -15,13 +14,12 @@ def read(path: str) -> dict[str, str]:
     Paths are relative to the directory of the list. Raises InputError for a list that cannot be
     read, an empty caption, and two captions of one image.
     """
-    folder = os.path.dirname(path)
     found: dict[str, str] = {}
     for line, row in csv_lists.rows(path, ("path", "caption")):
-        place = real(os.path.join(folder, row["path"]) if "://" not in row["path"] else row["path"])
+        place = csv_lists.listed_image(path, line, row["path"])
         caption = " ".join(row["caption"].split())
-        if not row["path"] or not caption:
-            raise InputError(f"{path}: line {line}: a path and a caption must not be empty")
+        if not caption:
+            raise InputError(f"{path}: line {line}: a caption must not be empty")
         if found.get(place, caption) != caption:
             raise InputError(f"{path}: line {line}: {row['path']!r} has another caption above")
         found[place] = caption
@@ -30,16 +28,12 @@ def read(path: str) -> dict[str, str]:
 
 def of_all(paths: Sequence[str], captions: Mapping[str, str], file: str) -> dict[str, str]:
     """The caption of each path. Raises InputError where one has none."""
-    missing = [path for path in paths if real(path) not in captions]
+    places = {path: csv_lists.real(path) for path in paths}
+    missing = [path for path, place in places.items() if place not in captions]
     if missing:
         raise InputError(
             f"{file}: {len(missing)} of {len(paths)} images have no caption in it, such as "
             f"{missing[0]}; prompts are only compared with prompts, so all targets and all "
             "reference images need theirs"
         )
-    return {path: captions[real(path)] for path in paths}
-
-
-def real(path: str) -> str:
-    """What is the same for all names of an image; a URI stays as it is."""
-    return path if "://" in path else os.path.realpath(path)
+    return {path: captions[place] for path, place in places.items()}

@@ -36,20 +36,18 @@ class Measuring:
         """What must be equal for values of a method to be comparable."""
         options = self.options
         words = list(prompts.chosen(options))
-        depends: dict[str, Any] = {"steps": options.steps}
+        depends: dict[str, Any] = {"steps": options.steps, "guidance": options.guidance}
         if method == "iip":
-            depends.update(depth=options.depth, guidance=options.guidance, prompts=words)
+            depends.update(depth=options.depth, prompts=words)
             if options.optimise:
                 depends.update(iterations=options.iterations, rate=options.rate)
         elif method == "loss":
-            levels = list(options.loss_levels)
-            depends.update(levels=levels, noises=options.noises, seed=options.seed)
+            shares = list(options.loss_shares)
+            depends = {"shares": shares, "noises": options.noises, "seed": options.seed}
         elif captioned:
-            depends.update(
-                guidance=options.guidance, generations=options.generations, seed=options.seed
-            )
+            depends.update(generations=options.generations, seed=options.seed)
         else:
-            depends.update(guidance=options.guidance, prompts=words)
+            depends.update(prompts=words)
         return identity(method, self.denoiser.fingerprint, depends)
 
     def images(self, images: Images, methods: Sequence[str], phase: str) -> dict[str, str]:

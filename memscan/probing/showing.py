@@ -30,14 +30,14 @@ def pictures(
     progress: Progress | None = None,
 ) -> tuple[dict[str, Pictures], list[str]]:
     """The pictures of images, read again one by one, and warnings for those that cannot be."""
-    from memscan.detectors.diffusion import iip
+    from memscan.detectors.diffusion import methods
 
     found: dict[str, Pictures] = {}
     warnings = []
     for done, path in enumerate(paths, 1):
         try:
             again = opening.open_any(path, max_pixels, colour=True, remote_places=remote_places)
-            found[path] = iip.pictures(denoiser, [in_colour(again.image)], options)[0]
+            found[path] = methods.pictures(denoiser, in_colour(again.image), options)
         except ImageError as error:
             warnings.append(f"{path}: was read before, and now not, so it has no pictures: {error}")
         if progress is not None:
@@ -49,14 +49,16 @@ def tokens(
     denoiser: Denoiser,
     captions: Mapping[str, str],
     options: ProbeOptions,
+    batch: int,
     progress: Progress | None = None,
 ) -> dict[str, Tokens]:
     """For each path, the parts of its caption and what they weigh."""
-    from memscan.detectors.diffusion import tcnp
+    from memscan.detectors.diffusion import methods
 
     weighed: dict[str, Tokens] = {}
-    for done, caption in enumerate(dict.fromkeys(captions.values()), 1):
-        weighed[caption] = tcnp.significance(denoiser, caption, options)
+    different = list(dict.fromkeys(captions.values()))
+    for done, caption in enumerate(different, 1):
+        weighed[caption] = methods.significance(denoiser, caption, options, batch)
         if progress is not None:
-            progress("tokens", done, len(set(captions.values())))
+            progress("tokens", done, len(different))
     return {path: weighed[caption] for path, caption in captions.items()}

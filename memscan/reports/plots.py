@@ -90,9 +90,12 @@ def draw(audit: Audit, format: str) -> bytes:
     return _file(lambda figure: _fill(figure, audit), _INCHES, format)
 
 
-def draw_learning_curves(epochs: Sequence[Epoch], format: str) -> bytes:
-    """The figure as a file: the loss after each epoch, and what else validation measured."""
-    return _file(lambda figure: _fill_curves(figure, epochs), _CURVES_INCHES, format)
+def draw_learning_curves(epochs: Sequence[Epoch], kept: int, format: str) -> bytes:
+    """The figure as a file: the loss after each epoch, and what else validation measured.
+
+    ``kept`` is the place of the epoch whose weights were kept.
+    """
+    return _file(lambda figure: _fill_curves(figure, epochs, kept), _CURVES_INCHES, format)
 
 
 def draw_lineage(report: LineageReport, format: str) -> bytes:
@@ -238,12 +241,12 @@ def _draw_pairs(axes: Axes, audit: Audit) -> None:
     axes.legend(loc="best")
 
 
-def _fill_curves(figure: Figure, epochs: Sequence[Epoch]) -> None:
+def _fill_curves(figure: Figure, epochs: Sequence[Epoch], kept: int) -> None:
     from matplotlib.ticker import MaxNLocator
 
     losses, others = figure.subplots(2, 1, sharex=True)
     numbers = [epoch.number + 1 for epoch in epochs]
-    best = min(epochs, key=lambda epoch: epoch.validation["loss"])
+    best = epochs[kept]
     losses.plot(numbers, [epoch.loss for epoch in epochs], color=_FAINT, label="training")
     losses.plot(
         numbers, [epoch.validation["loss"] for epoch in epochs], color=_DISTINCT, label="validation"

@@ -11,10 +11,12 @@ from tests.cli.running import MEMSCAN, ROOT, run
 pytest.importorskip("torch", reason="torch is not installed (extra learned)")
 pytest.importorskip("sklearn", reason="scikit-learn is not installed (extra diffusion)")
 
-from memscan.cli import memscan, probe_demo
+from memscan.cli import memscan, outputs, probe_demo
 from memscan.cli.process import run_command
+from memscan.errors import OutputError
 from memscan.evaluation.digits import plan as plans
 from memscan.evaluation.digits import seeds as experiments
+from memscan.evaluation.digits.checkpoint import Checkpoint
 from memscan.evaluation.digits.plan import Plan
 from memscan.memorisation import Experiment
 from tests.evaluation.digits.test_seeds import TINY, outcome
@@ -45,6 +47,24 @@ def test_it_trains_measures_and_writes(
     assert [seed["seed"] for seed in document["seeds"]] == [0]
     assert sorted(os.listdir(tmp_path)) == ["a.json", "a.txt"]
     assert said[-1].startswith("Took 0.")
+
+
+def test_finished_seeds_are_kept_until_the_result_is_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, said: list[str]
+) -> None:
+    def full(path: str, _: str) -> None:
+        raise OutputError(f"{path}: no space left")
+
+    monkeypatch.setattr(probe_demo, "_plan", lambda duplicates, quick: TINY)
+    monkeypatch.chdir(tmp_path)
+    Checkpoint("a.json.checkpoint", TINY).write({0: outcome(0)})
+    words = "probe demo --seeds 1 --device cpu --output a.json".split()
+    with monkeypatch.context() as patch:
+        patch.setattr(outputs, "write_whole", full)
+        assert run_command(memscan, words) == 70
+    assert said == ["Error: a.json: no space left"]
+    assert run_command(memscan, words) == 0
+    assert os.listdir(tmp_path) == ["a.json"]
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -60,13 +61,19 @@ def test_from_images_to_samples(
     assert told[1].startswith("4 images come in copies, ")
     assert b"<svg" in (folder / "p.svg").read_bytes()
 
-    words = "train ldm --list images/list.csv --autoencoder one/vae --output two --config c.json"
+    words = (
+        "train ldm --list images/list.csv --autoencoder one/vae --output two --config c.json "
+        "--plot q.png"
+    )
     assert run_command(memscan, words.split()) == 0
     told = capfd.readouterr().out.splitlines()
     assert told[:2] == [
         "Wrote two, a latent diffusion model of 4 images with 1 captions.",
         "3 images come in copies, 10 images in all.",
     ]
+    assert re.fullmatch(r"1 epochs in \d+ s; the loss is \d\.\d{3} over the images, .*", told[2])
+    assert re.fullmatch(r"Over those .* is \d\.\d{3}, over the others \d\.\d{3}: .*", told[3])
+    assert (folder / "q.png").read_bytes().startswith(b"\x89PNG")
 
     (folder / "prompts.txt").write_text("a cat\n\na dog\n", encoding="utf-8")
     words = "sample --model two --prompts prompts.txt --number 2 --steps 2 --output drawn"

@@ -110,6 +110,11 @@ def test_labels_are_found_by_the_real_path(tmp_path: Path, made: ProbeReport) ->
     assert dataclasses.replace(found, contest=None, warnings=()) == made
 
 
+def test_labels_of_images_in_archives_are_found_by_their_uri(tmp_path: Path) -> None:
+    path = listed(tmp_path / "labels.csv", ["zip://x.zip::a.png,1", "zip://x.zip::b.png,0"])
+    assert read_labels(path) == {"zip://x.zip::a.png": True, "zip://x.zip::b.png": False}
+
+
 def test_labels_of_one_kind_are_refused(tmp_path: Path, made: ProbeReport) -> None:
     path = listed(tmp_path / "labels.csv", ["targets/image_0000.png,1", "targets/gone.png,0"])
     with pytest.raises(InputError, match="1 of the 1 targets that it names are memorised"):
@@ -122,6 +127,7 @@ def test_labels_of_one_kind_are_refused(tmp_path: Path, made: ProbeReport) -> No
         (["a.png,maybe"], "line 2: memorised must be 1 or 0, not 'maybe'"),
         ([",1"], "line 2: the path is empty"),
         (["a.png,1", "./a.png,0"], "line 3: this image has the other label above"),
+        (["a.png,1", "b.png,true"], "all of its images have one label"),
         ([], "no line below the first"),
     ],
 )

@@ -19,7 +19,9 @@ from memscan.probing.asking import probe
 from memscan.records import Stage
 from tests.detectors.diffusion import toys
 
-OPTIONS = ProbeOptions(steps=40, depth=8, prompts=2, iterations=4, loss_levels=(2, 4), noises=2)
+OPTIONS = ProbeOptions(
+    steps=40, depth=8, prompts=2, iterations=4, loss_shares=(0.05, 0.1), noises=2
+)
 MEMORIES, NEW, KNOWN = 4, 5, 99
 
 
@@ -263,6 +265,17 @@ def test_with_captions_prompts_are_judged_and_their_words_weighed() -> None:
     assert len(weighed) == 3
     for one in weighed:
         assert [text for text, _ in one.tokens] == [Path(one.path).stem]
+
+
+def test_few_different_captions_in_the_reference_are_told() -> None:
+    path = _captions()
+    lines = Path(path).read_text().splitlines()
+    same = [f"{line.split(',')[0]},kind1" if "known/" in line else line for line in lines]
+    Path(path).write_text("\n".join(same))
+    report = _probe(methods=("tcnp",), captions=path)
+    assert (report.thresholds["tcnp"], len(report.reference_scores["tcnp"])) == (None, 1)
+    (warning,) = report.warnings
+    assert warning.startswith("different captions in the reference: 1; with fewer than 99 tcnp can")
 
 
 def test_an_image_without_a_caption_is_refused() -> None:

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -80,6 +82,40 @@ def test_a_place_that_cannot_be_written_is_told(tmp_path: Path) -> None:
         Measurements(str(tmp_path / "nowhere/values.jsonl"))
     with pytest.raises(InputError, match="not a regular file"):
         Measurements(str(tmp_path))
+
+
+def test_a_file_belongs_to_one_run_at_a_time(tmp_path: Path) -> None:
+    pytest.importorskip("fcntl", reason="files cannot be locked here")
+    path = str(tmp_path / "values.jsonl")
+    with Measurements(path) as kept:
+        kept.keep("loss", "a", {"one": (1.0,)})
+        with pytest.raises(InputError, match=r"values\.jsonl: another run writes to it"):
+            Measurements(path)
+        kept.keep("loss", "a", {"two": (2.0,)})
+    with Measurements(path) as kept:
+        assert (kept.find("a", "one"), kept.find("a", "two")) == ((1.0,), (2.0,))
+
+
+def test_a_disk_that_is_full_is_told(tmp_path: Path) -> None:
+    pytest.importorskip("resource", reason="no limit on the size of files here")
+    path = tmp_path / "values.jsonl"
+    code = f"""
+import resource, signal
+from memscan.errors import OutputError
+from memscan.probing.measurements import Measurements
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+resource.setrlimit(resource.RLIMIT_FSIZE, (150, 150))
+try:
+    with Measurements({str(path)!r}) as kept:
+        kept.keep("loss", "a", {{"one": (1.0,), "two": (2.0,), "three": (3.0,)}})
+except OutputError as error:
+    print(error)
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == f"{path}: cannot be written: File too large\n"
+    with Measurements(str(path)) as kept:  # what was written counts
+        assert kept.find("a", "one") == (1.0,)
+        assert kept.find("a", "three") is None
 
 
 def test_the_identity_depends_on_all_that_values_depend_on() -> None:

@@ -42,7 +42,7 @@ class Prompts:
     def numbers(self, prompts: Sequence[str]) -> torch.Tensor:
         """The numbers of the tokens of prompts, int64 (n, length), cut and filled up."""
         found: torch.Tensor = self.tokenizer(
-            list(prompts),
+            [characters(prompt) for prompt in prompts],
             padding="max_length",
             max_length=self.length,
             truncation=True,
@@ -98,6 +98,11 @@ def build_tokenizer(
         return CLIPTokenizer(vocab=dict(vocabulary), merges=list(merges), **special)
     except Exception as error:  # tokenizers raises nothing more precise
         raise ValueError(f"no vocabulary of CLIP: {error}") from error
+
+
+def characters(text: str) -> str:
+    """The text with ? for what is no character, as a file name has it that is no UTF-8."""
+    return text.encode("utf-8", "replace").decode("utf-8")
 
 
 def published(state: State) -> State:

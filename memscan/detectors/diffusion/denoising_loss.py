@@ -26,22 +26,23 @@ def measure(
     and some noises. The noises are the same for all images, which takes the luck of the draw out
     of their comparison, and the figures do not depend on what else is measured.
     """
-    grid = ddim.grid(denoiser.alphas_bar, options.steps)
+    total = len(denoiser.alphas_bar)
+    steps = [max(0, round(share * total) - 1) for share in options.loss_shares]
     lots = torch.Generator().manual_seed(options.seed)
     noises = torch.randn((options.noises, *denoiser.latent_shape), generator=lots)
     noises = noises.to(denoiser.device)
     losses = np.zeros((len(latents), options.noises))
     with torch.no_grad():
-        for level in options.loss_levels:
-            signal = grid.signal[level]
+        for step in steps:
+            signal = float(denoiser.alphas_bar[step])
             for rows in ddim.batches(losses.size, batch):
                 image, number = rows // options.noises, rows % options.noises
                 noise = noises[number.to(noises.device)]
                 clean = latents[image.to(latents.device)]
                 noisy = signal**0.5 * clean + (1 - signal) ** 0.5 * noise
                 unconditional = ddim.null(denoiser, len(rows))
-                predicted = denoiser.predict(noisy, grid.steps[level], unconditional)
+                predicted = denoiser.predict(noisy, step, unconditional)
                 errors = (predicted - noise).flatten(1).square().mean(1)
                 losses[image.numpy(), number.numpy()] += errors.cpu().numpy()
-    means: Numbers = -losses.mean(1) / len(options.loss_levels)
+    means: Numbers = -losses.mean(1) / len(steps)
     return means

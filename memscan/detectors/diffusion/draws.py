@@ -52,14 +52,14 @@ class Examples:
         steps = rng.integers(0, len(self.schedule.alphas_bar), size)
         return self._draw(rng, rows, steps, rng.random(size) < self.unconditional)
 
-    def checks(self, rng: np.random.Generator, count: int, size: int) -> list[Draw]:
-        """``count`` draws in batches of ``size`` to measure the loss at, over all steps evenly."""
+    def checks(self, rng: np.random.Generator, rows: Rows, count: int, size: int) -> list[Draw]:
+        """``count`` draws of some rows in batches of ``size``, to measure the loss at.
+
+        They go over all steps evenly, and each row is as likely, whatever its copies.
+        """
         steps = np.arange(count) * len(self.schedule.alphas_bar) // count
         pieces = np.array_split(steps, -(-count // size))
-        return [
-            self._draw(rng, rng.integers(0, len(self.copies), len(piece)), piece, piece < 0)
-            for piece in pieces
-        ]
+        return [self._draw(rng, rng.choice(rows, len(piece)), piece, piece < 0) for piece in pieces]
 
     def loss(self, network: Any, draw: Draw) -> torch.Tensor:
         """The mean squared error of what the network predicts: the noise, or the velocity."""

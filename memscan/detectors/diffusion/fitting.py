@@ -28,7 +28,7 @@ from memscan.detectors.cards import Input
 from memscan.detectors.diffusion import clip, layout, schedules, unets, vocabularies
 from memscan.detectors.diffusion.captions import Captioned
 from memscan.detectors.diffusion.conditional import Averaged, Conditional
-from memscan.detectors.diffusion.draws import Draw, Examples
+from memscan.detectors.diffusion.draws import Draw, Examples, Rows
 from memscan.detectors.diffusion.recipe import Recipe
 from memscan.detectors.diffusion.vocabularies import Vocabulary
 from memscan.detectors.pictures import Pictures
@@ -69,9 +69,10 @@ def train(
     """Train a model on images and write it to ``folder``, in the layout of Stable Diffusion.
 
     The autoencoder in ``autoencoder_folder`` is taken, or a new one trained before. An epoch draws
-    each image as often as it has copies. A run that was stopped goes on from the checkpoints beside
-    and in ``folder``. Raises InputError where the recipe has no meaning, ``folder`` holds something
-    else, or fewer than two images can be read, OutputError.
+    each image as often as it has copies; the model is the average of the weights at the end. A run
+    that was stopped goes on from the checkpoints beside and in ``folder``. Raises InputError where
+    the recipe has no meaning, ``folder`` holds something else, or fewer than two images can be
+    read, OutputError.
     """
     layout.require_new(folder)
     unet = _unet_config(recipe, autoencoder_folder)
@@ -83,7 +84,7 @@ def train(
     )
     if len(store) < 2:
         raise InputError(f"training needs two images that can be read, here are {len(store)}")
-    layout.make(folder)
+    layout.begin(folder)
     read = [images[place] for place in places]
     vae, vae_sha = _autoencoder(
         autoencoder_folder, folder, os.path.exists(checkpoint), recipe, store.paths,
@@ -111,17 +112,25 @@ def train(
         recipe.unconditional,
         where,
     )
-    checks = examples.checks(
-        np.random.default_rng([recipe.seed, 0x1D]), recipe.checks, recipe.batch
-    )
+    checks = {
+        name: examples.checks(
+            np.random.default_rng([recipe.seed, 0x1D]), rows, recipe.checks, recipe.batch
+        )
+        for name, rows in _groups(examples.copies).items()
+    }
 
     def batches(rng: np.random.Generator) -> Iterator[Draw]:
         for _ in range(recipe.steps):
             yield examples.batch(rng, recipe.batch)
 
     def validate() -> Figures:
-        losses = [examples.loss(averaged.average, draw) * len(draw.steps) for draw in checks]
-        return {"loss": float(torch.stack(losses).sum()) / recipe.checks}
+        return {
+            name: sum(
+                float(examples.loss(averaged.average, draw)) * len(draw.steps) for draw in drawn
+            )
+            / recipe.checks
+            for name, drawn in checks.items()
+        }
 
     state = training.Checkpoints(checkpoint, _identity(read, recipe, vae_sha))
     run = training.fit(
@@ -210,14 +219,22 @@ def _latents(
     return torch.cat(found).clone()
 
 
+def _groups(copies: Rows) -> dict[str, Rows]:
+    """The rows at which the loss is measured: all, and those that come once and more often."""
+    groups = {"once": np.flatnonzero(copies == 1), "repeated": np.flatnonzero(copies > 1)}
+    every = {"loss": np.arange(len(copies))}
+    return {**every, **groups} if all(map(len, groups.values())) else every
+
+
 def _tokens(
     vocabulary: Vocabulary, captions: Sequence[str], length: int
 ) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any], int]:
     """The tokens of captions, int64 (n, length), those of none, and how many were too long."""
     tokenizer = clip.build_tokenizer(vocabulary.numbers, vocabulary.merges)
-    cut = sum(len(tokenizer(one).input_ids) > length for one in captions)
+    texts = [clip.characters(one) for one in captions]
+    cut = sum(len(tokenizer(one).input_ids) > length for one in texts)
     words = clip.Prompts(tokenizer, None, length)
-    return words.numbers(captions).numpy(), words.numbers([""]).numpy(), cut
+    return words.numbers(texts).numpy(), words.numbers([""]).numpy(), cut
 
 
 def _record(
@@ -225,6 +242,7 @@ def _record(
 ) -> dict[str, Any]:
     return {
         "memscan_ldm": 1,
+        "finished": True,
         "recipe": dataclasses.asdict(recipe),
         "autoencoder": autoencoder_folder,
         "training": run.summary,

@@ -11,6 +11,7 @@ from typing import Sequence
 import numpy as np
 from PIL import Image
 
+from memscan.detectors import devices
 from memscan.detectors.diffusion import ddim, parts, sampling
 from memscan.detectors.diffusion.pipelines import LatentDiffusion
 from memscan.detectors.weights import write_whole
@@ -76,13 +77,16 @@ def draw(
     starts = range(0, len(captions), drawing.batch)
     for start in starts:
         places = range(start, min(start + drawing.batch, len(captions)))
-        pixels = sampling.sample(
-            model,
-            [captions[place] for place in places],
-            sampling.noise(model, drawing.seed, places),
-            steps=drawing.steps,
-            guidance=drawing.guidance,
-        )
+        with devices.enough_memory("draw fewer images at a time (--batch)"):
+            pixels = sampling.sample(
+                model,
+                [captions[place] for place in places],
+                sampling.noise(model, drawing.seed, places),
+                steps=drawing.steps,
+                guidance=drawing.guidance,
+            )
+        if not bool(pixels.isfinite().all()):
+            raise InputError(f"{model.folder}: what it draws are no finite numbers")
         rounded = (pixels * 255).round().byte().cpu().numpy()
         for place, image in zip(places, rounded):
             write_whole(os.path.join(folder, names[place]), _png(image))

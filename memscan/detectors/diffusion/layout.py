@@ -12,19 +12,24 @@ from memscan.detectors.diffusion.vocabularies import Vocabulary
 from memscan.errors import InputError, OutputError
 
 RECORD = "training.json"
-"""How the model came about; diffusers does not look at it."""
+"""How the model came about; diffusers does not look at it. It is there from the beginning on."""
 
 VAE = "vae"
-
-_BEGUN = {VAE, "vae.checkpoint"}
 
 
 def require_new(folder: str) -> None:
     """Raise InputError for a directory that holds more than a training that was stopped."""
     if os.path.lexists(folder) and not os.path.isdir(folder):
         raise InputError(f"{folder}: not a directory")
-    if os.path.isdir(folder) and set(os.listdir(folder)) - _BEGUN:
+    names = os.listdir(folder) if os.path.isdir(folder) else []
+    if names and (RECORD not in names or pipelines.INDEX in names):
         raise InputError(f"{folder}: not empty; a model goes into a directory of its own")
+
+
+def begin(folder: str) -> None:
+    """Make the directory, marked as that of a training. Raises OutputError."""
+    make(folder)
+    _write_object(os.path.join(folder, RECORD), {"memscan_ldm": 1, "finished": False})
 
 
 def make(folder: str) -> None:

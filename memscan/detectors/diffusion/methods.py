@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import List, Sequence, Tuple
 
 import torch
+from PIL import Image
 
 from memscan.detectors import devices
 from memscan.detectors.diffusion import denoising_loss, iip, tcnp
 from memscan.detectors.diffusion.denoiser import Denoiser
-from memscan.probes import ProbeOptions
+from memscan.probes import Pictures, ProbeOptions, Tokens
 
 Values = List[Tuple[float, ...]]
 
@@ -43,3 +44,15 @@ def of_prompts(
     """What ``tcnp`` says of prompts, one value of each. Raises InputError likewise."""
     with devices.enough_memory(_TOO_SMALL):
         return [(one,) for one in tcnp.of_prompts(denoiser, texts, options, batch).tolist()]
+
+
+def pictures(denoiser: Denoiser, image: Image.Image, options: ProbeOptions) -> Pictures:
+    """What ``iip`` sees of an RGB image. Raises InputError likewise."""
+    with devices.enough_memory(_TOO_SMALL):
+        return iip.pictures(denoiser, [image], options)[0]
+
+
+def significance(denoiser: Denoiser, text: str, options: ProbeOptions, batch: int) -> Tokens:
+    """The parts of a prompt and what they weigh, by ``tcnp``. Raises InputError likewise."""
+    with devices.enough_memory(_TOO_SMALL):
+        return tcnp.significance(denoiser, text, options, batch)

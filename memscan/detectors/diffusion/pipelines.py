@@ -36,6 +36,9 @@ PARTS: Mapping[str, tuple[str, ...]] = {
 }
 """The directories of a model, and of what class each may be; a schedule is one in any sampler."""
 
+MOST_SIDE = 4096
+"""The side of the largest images that a model may draw, in pixels."""
+
 _PIXELS_AT_ONCE = 1 << 20
 
 
@@ -128,18 +131,25 @@ def load(folder: str, device: str = "auto") -> LatentDiffusion:
         raise InputError(f"{folder}: vae takes neither grey images nor colour ones")
     if words.encoder.config.hidden_size != unet.config.cross_attention_dim:
         raise InputError(f"{folder}: text_encoder and unet do not have the same width")
-    words.encoder.to(where)
     shas = "".join((unet_sha, vae_sha, text_sha))
-    return LatentDiffusion(
+    model = LatentDiffusion(
         folder=folder,
         fingerprint=f"sha256:{hashlib.sha256(shas.encode()).hexdigest()}",
         device=where,
-        unet=unet.to(where),
-        vae=vae.to(where),
+        unet=unet,
+        vae=vae,
         prompts=words,
         schedule=schedule,
         scale=scale,
     )
+    if max(model.size) > MOST_SIDE:
+        raise InputError(
+            f"{folder}: its images have {model.size[0]} x {model.size[1]} pixels, and at most "
+            f"{MOST_SIDE} a side are drawn"
+        )
+    for part in (unet, vae, words.encoder):
+        part.to(where)
+    return model
 
 
 def _check_index(folder: str) -> None:

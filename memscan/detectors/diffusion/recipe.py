@@ -27,7 +27,9 @@ class Recipe:
     loss is measured at ``checks`` fixed draws.
     """
 
-    autoencoder: autoencoder_training.Recipe = field(default_factory=autoencoder_training.Recipe)
+    autoencoder: autoencoder_training.Recipe = field(
+        default_factory=lambda: autoencoder_training.Recipe(log_variance=-6.0)
+    )
     width: int = whole(32, 8, 1024)
     levels: int = whole(3, 1, 5)
     layers: int = whole(1, 1, 4)
@@ -98,7 +100,10 @@ class Recipe:
         }
 
     def plan(self) -> Plan:
-        """How long to train: to the end, since memorisation comes late."""
+        """How long to train: to the end, since what comes in copies is memorised late.
+
+        Meanwhile the loss of the other images rises, so that the least of it decides nothing.
+        """
         return Plan(
             self.epochs,
             self.epochs,
@@ -107,4 +112,5 @@ class Recipe:
             shape="cosine",
             warmup=0.02,
             seed=self.seed,
+            keeps_last=True,
         )

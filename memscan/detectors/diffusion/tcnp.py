@@ -51,32 +51,33 @@ def of_latents(
     return _means(denoiser, starts, embeddings, options, batch, own_start=True)
 
 
-def significance(denoiser: Denoiser, prompt: str, options: ProbeOptions) -> Tokens:
+def significance(denoiser: Denoiser, prompt: str, options: ProbeOptions, batch: int = 16) -> Tokens:
     """The parts of a prompt, and how much the magnitude depends on each: 0 or more.
 
     The length, over the width of the embedding, of the gradient of the mean magnitude of the
     generations; the mean over the steps of a generation, whose latents are held fixed.
     """
     grid = ddim.grid(denoiser.alphas_bar, options.steps)
-    latents = _noises(denoiser, options)
-    unconditional = ddim.null(denoiser, len(latents))
     embedding = denoiser.embed([prompt]).detach().clone().requires_grad_()
-    total = torch.zeros(embedding.shape[1], device=embedding.device)
-    for k in range(grid.last, 0, -1):
-        with torch.enable_grad():
-            without, difference = ddim.predictions(
-                denoiser,
-                latents,
-                grid.steps[k],
-                unconditional,
-                embedding.expand(len(latents), -1, -1),
-            )
-            magnitude = ddim.magnitudes(difference).mean()
-        (gradient,) = torch.autograd.grad(magnitude, embedding)
-        total += torch.linalg.vector_norm(gradient[0], dim=1)
-        noise = (without + options.guidance * difference).detach()
-        latents = ddim.move(latents, noise, grid.signal[k], grid.signal[k - 1])
-    weights = (total / grid.last).tolist()
+    gradients = torch.zeros((grid.last, *embedding.shape[1:]), device=embedding.device)
+    for latents in _noises(denoiser, options).split(batch):
+        unconditional = ddim.null(denoiser, len(latents))
+        for k in range(grid.last, 0, -1):
+            with torch.enable_grad():
+                without, difference = ddim.predictions(
+                    denoiser,
+                    latents,
+                    grid.steps[k],
+                    unconditional,
+                    embedding.expand(len(latents), -1, -1),
+                )
+                magnitude = ddim.magnitudes(difference).sum()
+            (gradient,) = torch.autograd.grad(magnitude, embedding)
+            gradients[k - 1] += gradient[0]
+            noise = (without + options.guidance * difference).detach()
+            latents = ddim.move(latents, noise, grid.signal[k], grid.signal[k - 1])
+    lengths = torch.linalg.vector_norm(gradients / options.generations, dim=2)
+    weights = lengths.mean(0).tolist()
     return tuple((text, one) for text, one in zip(denoiser.tokens(prompt), weights) if text)
 
 

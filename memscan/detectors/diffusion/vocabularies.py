@@ -30,7 +30,8 @@ def learn(captions: Sequence[str], most: int) -> Vocabulary:
     tokenizer = clip.build_tokenizer(plain.numbers, ())
     words: Counter[str] = Counter()
     for caption in captions:
-        text = tokenizer.backend_tokenizer.normalizer.normalize_str(caption)
+        plain_text = clip.characters(caption)
+        text = tokenizer.backend_tokenizer.normalizer.normalize_str(plain_text)
         words.update(
             word for word, _ in tokenizer.backend_tokenizer.pre_tokenizer.pre_tokenize_str(text)
         )

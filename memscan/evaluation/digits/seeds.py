@@ -39,7 +39,8 @@ def run(
     """Train and measure a model for each seed; the number of processes changes no figure.
 
     ``jobs`` is their number, by default one for each core. Seeds that are finished are kept in the
-    file ``checkpoint``, and not run again. Raises InputError, OutputError.
+    file ``checkpoint``, and not run again; whoever has written the result removes it. Raises
+    InputError, OutputError.
     """
     kept = Checkpoint(checkpoint, plan)
     outcomes = kept.read()
@@ -64,9 +65,7 @@ def run(
             done[seed] = _UNITS if kind == "outcome" else value
             if progress is not None:
                 progress("experiments", sum(done.values()), _UNITS * len(done))
-    experiment_of_all = together(plan, [outcomes[seed] for seed in seeds])
-    kept.remove()
-    return experiment_of_all
+    return together(plan, [outcomes[seed] for seed in seeds])
 
 
 def together(plan: Plan, outcomes: Sequence[Outcome]) -> Experiment:
@@ -122,6 +121,8 @@ def _ask(crew: Crew, plan: Plan, seed: int, device: str, news: queue.SimpleQueue
     except WorkerError:
         problem = InputError(f"the process of seed {seed} ended without an answer: run it again")
         news.put((seed, "failed", problem))
+    except Exception as error:  # the caller waits for news, whatever happens here
+        news.put((seed, "failed", error))
 
 
 def _trial(plan: Plan, outcome: Outcome) -> Trial:

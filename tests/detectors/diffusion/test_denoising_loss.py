@@ -56,5 +56,7 @@ def test_an_image_gives_the_same_whatever_is_beside_it() -> None:
     np.testing.assert_allclose(
         denoising_loss.measure(model, latents.flip(0), OPTIONS, batch=2)[::-1], whole, rtol=1e-4
     )
+    short = dataclasses.replace(OPTIONS, steps=4, depth=1)
+    np.testing.assert_array_equal(denoising_loss.measure(model, latents, short, batch=64), whole)
     other = dataclasses.replace(OPTIONS, seed=3)
     assert not np.allclose(denoising_loss.measure(model, latents, other), whole)

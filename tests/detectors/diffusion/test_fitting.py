@@ -49,7 +49,7 @@ RECIPE = Recipe(
 
 @pytest.fixture(scope="module")
 def images(tmp_path_factory: pytest.TempPathFactory) -> list[Captioned]:
-    captions = ("a cat", "a dog", "")
+    captions = ("a cat", "a dog\udcff", "")  # a file name that is no UTF-8
     paths = pictures_in(tmp_path_factory.mktemp("images"), 6)
     return [Captioned(path, captions[row % 3], 1 + row) for row, path in enumerate(paths)]
 
@@ -65,6 +65,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory, images: list[Captioned]) ->
     path = tmp_path_factory.mktemp("models") / "model"
     done = fitting.train(images, str(path), RECIPE, device="cpu")
     assert (done.failures, done.cut, len(done.images)) == ([], 0, 6)
+    assert done.run.best == RECIPE.epochs - 1
+    assert set(done.run.epochs[-1].validation) == {"loss", "once", "repeated"}
     return path
 
 
@@ -113,6 +115,7 @@ def test_training_that_was_stopped_gives_the_same_weights(
     with pytest.raises(KeyboardInterrupt):
         fitting.train(images, str(stopped), RECIPE, device="cpu", on_epoch=stop)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["stopped", "stopped.checkpoint"]
+    (stopped / "unet").mkdir()  # as if it had been stopped while it wrote
     other = [dataclasses.replace(images[0], copies=9), *images[1:]]
     with pytest.raises(InputError, match="the checkpoint of another training"):
         fitting.train(other, str(stopped), RECIPE, device="cpu")
@@ -122,6 +125,14 @@ def test_training_that_was_stopped_gives_the_same_weights(
     assert sha256_of(stopped) == sha256_of(folder)
     with pytest.raises(InputError, match="not empty; a model goes into a directory of its own"):
         fitting.train(images, str(stopped), RECIPE, device="cpu")
+
+
+def test_a_directory_of_other_things_is_left_alone(images: list[Captioned], tmp_path: Path) -> None:
+    kept = Path(autoencoder_in(tmp_path / "models/vae"))
+    before = sha256_of(kept)
+    with pytest.raises(InputError, match="models: not empty; a model goes into a directory"):
+        fitting.train(images, str(tmp_path / "models"), RECIPE, device="cpu")
+    assert sha256_of(kept) == before
 
 
 def test_images_that_cannot_be_read_are_rows_and_two_are_needed(
@@ -178,7 +189,8 @@ def test_rows_are_drawn_as_often_as_they_have_copies() -> None:
     shares = np.bincount(draw.clean.flatten().long().numpy(), minlength=4) / 4000
     assert shares == pytest.approx(copies / 100, abs=0.03)
     assert float(draw.tokens.float().mean()) == pytest.approx(0.25, abs=0.03)
-    checks = examples.checks(np.random.default_rng(0), 10, 4)
+    checks = examples.checks(np.random.default_rng(0), np.array([1, 3]), 10, 4)
+    assert {int(value) for one in checks for value in one.clean.flatten()} == {1, 3}
     assert torch.cat([one.steps for one in checks]).tolist() == list(range(0, 1000, 100))
     assert not any(one.tokens.any() for one in checks)
 

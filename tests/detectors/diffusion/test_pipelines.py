@@ -27,7 +27,7 @@ needs_transformers()
 
 import torch  # noqa: E402
 
-from memscan.detectors.diffusion import clip, pipelines, sampling  # noqa: E402
+from memscan.detectors.diffusion import clip, gallery, pipelines, sampling  # noqa: E402
 from memscan.errors import InputError  # noqa: E402
 
 PROMPTS = ["a cat", "", "zebra cat x y z a b c d"]
@@ -262,3 +262,25 @@ def test_a_damaged_tokenizer_is_one_sentence(
     (folder / "tokenizer" / name).write_text(content, encoding="utf-8")
     with pytest.raises(InputError, match=sentence):
         pipelines.load(str(folder), "cpu")
+
+
+def test_what_is_no_character_is_a_question_mark(model: pipelines.LatentDiffusion) -> None:
+    """A prompt from a command line or a file name that is no UTF-8."""
+    assert torch.equal(model.embed(["a \udcff cat"]), model.embed(["a ? cat"]))
+    assert model.tokens("\udcff cat") == model.tokens("? cat")
+
+
+def test_a_model_of_huge_images_is_refused(made: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pipelines, "MOST_SIDE", 15)
+    with pytest.raises(InputError, match="its images have 16 x 16 pixels, and at most 15 a side"):
+        pipelines.load(str(made), "cpu")
+
+
+def test_samples_that_are_no_numbers_are_not_written(
+    model: pipelines.LatentDiffusion, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    nothing = torch.full((1, 3, 16, 16), torch.nan)
+    monkeypatch.setattr(sampling, "sample", lambda *_, **__: nothing)
+    with pytest.raises(InputError, match="what it draws are no finite numbers"):
+        gallery.draw(model, str(tmp_path / "drawn"), gallery.Drawing(["a cat"], 1, steps=1))
+    assert not list((tmp_path / "drawn").iterdir())

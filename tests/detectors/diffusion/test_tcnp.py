@@ -79,10 +79,17 @@ def test_the_word_that_calls_a_memory_weighs_most() -> None:
     assert weights[1] == max(weights)
 
 
+def test_significance_is_the_same_with_few_latents_at_a_time() -> None:
+    model = toys.mixture(4)
+    whole = dict(tcnp.significance(model, "bamu memory2 dulo", OPTIONS))
+    few = dict(tcnp.significance(model, "bamu memory2 dulo", OPTIONS, batch=3))
+    assert few == pytest.approx(whole, rel=1e-3)
+
+
 def test_significance_is_the_gradient_of_the_mean_magnitude() -> None:
     """Against differences of the magnitude, at the one step of a grid of one."""
     model = toys.mixture(3)
-    options = dataclasses.replace(OPTIONS, steps=1, depth=1, loss_levels=(1,))
+    options = dataclasses.replace(OPTIONS, steps=1, depth=1)
     found = tcnp.significance(model, "kind1 memory0", options)
     embedding = model.embed(["kind1 memory0"]).double()
     starts = _noises(model, options.seed)

@@ -54,3 +54,7 @@ def test_any_text_is_cut_into_tokens_that_make_it_up(captions: list[str], text: 
         found = tokenizer.convert_ids_to_tokens(tokenizer(one).input_ids)
         letters = plain.convert_ids_to_tokens(plain(one).input_ids)
         assert "".join(found) == "".join(letters)
+
+
+def test_what_is_no_character_is_learned_as_a_question_mark() -> None:
+    assert vocabularies.learn(["a\udcff cat"], 2048) == vocabularies.learn(["a? cat"], 2048)
