@@ -252,7 +252,7 @@ def test_real_images_of_another_kind_of_file_are_warned_of(
 
 
 def test_real_images_among_the_targets_are_warned_of(folder: Path, found: list[Found]) -> None:
-    targets = [str(folder / "real/../real/500.png"), str(folder / "targets")]
+    targets = [str(folder / "real/../real/500.png"), str(folder / "targets/real")]
     report = attributing.attribute(
         targets, found, calibrate=[str(folder / "real")], settings=SETTINGS
     )
