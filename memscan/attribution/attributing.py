@@ -175,8 +175,8 @@ def _calibration(real: Read, rate: float, search: bool) -> Calibration:
         return thresholds.calibrate(np.concatenate(parts, axis=1), rate)
     except ValueError:
         raise InputError(
-            "the real images of --calibrate all have the same score; they must be different "
-            "photographs"
+            "half of the real images of --calibrate or more have the same score; they must be "
+            "different photographs"
         ) from None
 
 

@@ -68,14 +68,15 @@ class Calibration:
 def calibrate(scores: Scores, rate: float) -> Calibration:
     """Thresholds from the scores of n real images, of shape (n, K).
 
-    Raises ValueError for fewer than :func:`needed`, and where all have the same score.
+    Raises ValueError for fewer than :func:`needed`, and where about half or more have the
+    same score.
     """
     count = len(scores)
     if not 0 < rate < 1 or count < needed(rate):
         raise ValueError("too few real images for this rate")
     centres, deviations = _spread(np.quantile(scores, _QUARTILES, axis=0))
     if not (deviations > 0).all():
-        raise ValueError("the real images do not differ")
+        raise ValueError("too few real images differ")
     margins = np.sort(_left_out(scores).max(axis=1))
     allowed = math.floor(_exact(rate) * (count + 1))
     return Calibration(rate, centres, deviations, margins, float(margins[-allowed]))
@@ -87,7 +88,7 @@ def _exact(rate: float) -> Fraction:
 
 
 def _left_out(scores: Scores) -> Scores:
-    """Each image's margins by the median and the quartiles of the others."""
+    """Each image's margins by the median and the quartiles of the others. Raises ValueError."""
     count = len(scores)
     order = np.argsort(scores, axis=0, kind="stable")
     ranks = np.empty_like(order)
@@ -105,7 +106,9 @@ def _left_out(scores: Scores) -> Scores:
         low, part = int(place), place - int(place)
         quartiles.append((1 - part) * of_others(low) + part * of_others(low + 1))
     centres, deviations = _spread(quartiles)
-    return np.asarray((scores - centres) / np.maximum(deviations, np.finfo(np.float64).tiny))
+    if not (deviations > 0).all():
+        raise ValueError("too few real images differ")
+    return np.asarray((scores - centres) / deviations)
 
 
 def _spread(quartiles: Sequence[Scores] | Scores) -> tuple[Scores, Scores]:

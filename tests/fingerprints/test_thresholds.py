@@ -77,6 +77,12 @@ def test_an_accused_image_has_a_p_value_up_to_the_rate(
     assert np.array_equal(greatest > found.margin, p_values <= rate + 1e-12)
 
 
-def test_real_images_that_are_one_and_the_same_calibrate_nothing() -> None:
-    with pytest.raises(ValueError, match="do not differ"):
-        thresholds.calibrate(np.ones((30, 1)), 0.05)
+@pytest.mark.parametrize("same", [22, 23, 40])
+def test_real_images_of_which_half_are_alike_calibrate_nothing(same: int) -> None:
+    """22 of 40 leave the quartiles apart, but not once one of the others is left out."""
+    scores = np.random.default_rng(0).normal(size=(40, 1))
+    scores[:same] = 0
+    with pytest.raises(ValueError, match="too few real images differ"):
+        thresholds.calibrate(scores, 0.05)
+    scores[:20] = np.linspace(-1, 1, 20)[:, None]
+    assert np.isfinite(thresholds.calibrate(scores, 0.05).margin)
