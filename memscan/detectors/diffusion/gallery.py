@@ -52,7 +52,7 @@ def read_prompts(path: str) -> list[str]:
 
 def require_empty(folder: str) -> None:
     """Raise InputError for a directory that has something in it, which would mix with images."""
-    if os.path.isdir(folder) and os.listdir(folder):
+    if parts.names_in(folder):
         raise InputError(f"{folder}: not empty; images go into a directory of their own")
     if os.path.lexists(folder) and not os.path.isdir(folder):
         raise InputError(f"{folder}: not a directory")
