@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import collections
+import os
 from dataclasses import dataclass
 from typing import Iterator, Sequence
 
@@ -247,9 +248,10 @@ def _warnings(fingerprints: Sequence[Fingerprint], real: Read | None, read: Read
                 "targets are compressed with loss: thresholds from one kind of file may not hold "
                 "for another"
             )
-        names = {one.path for one in real.seen}.intersection(one.path for one in read.seen)
-        if names:
-            yield f"real images of --calibrate that are also targets: {len(names)}"
+        both = [{os.path.realpath(one.path) for one in some.seen} for some in (real, read)]
+        common = both[0] & both[1]
+        if common:
+            yield f"real images of --calibrate that are also targets: {len(common)}"
     side = max(one.side for one in fingerprints)
     weak = collections.Counter(why for one in read.seen for why in one.weaknesses(side))
     for why, sentence in WEAK.items():

@@ -60,9 +60,9 @@ class Pool:
     calibrated: Calibrated | None
 
     def places(self, some: Sequence[Seen]) -> npt.NDArray[np.int64]:
-        """Where some images are in the pool, -1 for nowhere."""
-        places = {one.path: place for place, one in enumerate(self.seen)}
-        return np.array([places.get(one.path, -1) for one in some], np.int64)
+        """Where some images are in the pool by whatever path, -1 for nowhere."""
+        places = {os.path.realpath(one.path): place for place, one in enumerate(self.seen)}
+        return np.array([places.get(os.path.realpath(one.path), -1) for one in some], np.int64)
 
 
 def evaluate(

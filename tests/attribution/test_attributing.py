@@ -251,6 +251,15 @@ def test_real_images_of_another_kind_of_file_are_warned_of(
     assert not attribute(folder, found, calibrate=[str(folder / "real")]).warnings
 
 
+def test_real_images_among_the_targets_are_warned_of(folder: Path, found: list[Found]) -> None:
+    targets = [str(folder / "real/../real/500.png"), str(folder / "targets")]
+    report = attributing.attribute(
+        targets, found, calibrate=[str(folder / "real")], settings=SETTINGS
+    )
+    assert "real images of --calibrate that are also targets: 1" in report.warnings
+    assert not any("also targets" in one for one in attribute(folder, found).warnings)
+
+
 def test_what_cannot_be_read_is_a_failure_and_nothing_more(
     folder: Path, found: list[Found]
 ) -> None:

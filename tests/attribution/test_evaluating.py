@@ -84,6 +84,17 @@ def test_thresholds_can_come_from_other_real_images(sets: Path, found: list[Foun
     assert all(one.judged[-1].rule == RATE for one in report.performances)
 
 
+def test_a_real_image_has_no_part_in_its_own_threshold_by_whatever_path(
+    sets: Path, found: list[Found]
+) -> None:
+    own, again = (str(sets / place) for place in ("alpha/0_real", "beta/../alpha/0_real"))
+    reports = [
+        evaluate(sets / "alpha", found, rate=0.1, calibrate=[path]).performances
+        for path in (own, again)
+    ]
+    assert reports[0] == reports[1]
+
+
 def test_too_few_real_images_are_said_and_not_hidden(sets: Path, found: list[Found]) -> None:
     report = evaluate(sets / "alpha", found)
     assert "needs 20 real images, and there are 12" in report.warnings[0]
