@@ -87,7 +87,6 @@ def test_bad_input_is_refused_before_any_work(work: Path) -> None:
     for arguments, sentence in (
         (("--output", "full"), "full: not empty; the pictures go into a directory of their own"),
         (("--output", "file"), "file: not a directory"),
-        (("--output", "new", "--side", "40"), "--side must be a multiple of 16"),
         (("--output", "new", "--fingerprints", "nowhere"), "nowhere: there is no such file"),
         (("--output", "new", "--fingerprints", "file"), "file: a fingerprint is called *.dif.npz"),
         (
@@ -98,6 +97,14 @@ def test_bad_input_is_refused_before_any_work(work: Path) -> None:
         done = run(BLANK, *arguments)
         assert (done.stdout, done.returncode) == ("", 2)
         assert f"Error: {sentence}" in done.stderr
+    assert not (work / "new").exists()
+
+
+def test_a_side_that_cannot_be_halved_is_refused_before_any_work(work: Path) -> None:
+    pytest.importorskip("torch", reason="torch is not installed (extra learned)")
+    done = run(BLANK, "--output", "new", "--side", "40")
+    assert (done.stdout, done.returncode) == ("", 2)
+    assert "Error: --side must be a multiple of 16" in done.stderr
     assert not (work / "new").exists()
 
 

@@ -12,7 +12,7 @@ import numpy as np
 from PIL import Image
 
 from memscan.detectors import devices
-from memscan.detectors.diffusion import ddim, parts, sampling
+from memscan.detectors.diffusion import clip, ddim, parts, sampling
 from memscan.detectors.diffusion.pipelines import LatentDiffusion
 from memscan.detectors.weights import write_whole
 from memscan.errors import InputError, OutputError
@@ -52,7 +52,7 @@ def read_prompts(path: str) -> list[str]:
 
 def require_empty(folder: str) -> None:
     """Raise InputError for a directory that has something in it, which would mix with images."""
-    if os.path.isdir(folder) and os.listdir(folder):
+    if parts.names_in(folder):
         raise InputError(f"{folder}: not empty; images go into a directory of their own")
     if os.path.lexists(folder) and not os.path.isdir(folder):
         raise InputError(f"{folder}: not a directory")
@@ -98,7 +98,10 @@ def draw(
         "guidance": drawing.guidance,
         "seed": drawing.seed,
         "batch": drawing.batch,
-        "images": [{"image": name, "prompt": prompt} for name, prompt in zip(names, captions)],
+        "images": [
+            {"image": name, "prompt": clip.characters(prompt)}
+            for name, prompt in zip(names, captions)
+        ],
     }
     write_whole(os.path.join(folder, INDEX), (json.dumps(index, indent=2) + "\n").encode("ascii"))
     return names

@@ -21,7 +21,7 @@ def require_new(folder: str) -> None:
     """Raise InputError for a directory that holds more than a training that was stopped."""
     if os.path.lexists(folder) and not os.path.isdir(folder):
         raise InputError(f"{folder}: not a directory")
-    names = os.listdir(folder) if os.path.isdir(folder) else []
+    names = parts.names_in(folder)
     if names and (RECORD not in names or pipelines.INDEX in names):
         raise InputError(f"{folder}: not empty; a model goes into a directory of its own")
 

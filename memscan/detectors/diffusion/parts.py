@@ -33,7 +33,8 @@ def read_text(path: str) -> str:
 
 
 def read_object(path: str) -> Document:
-    """A file that holds a JSON object. Raises InputError."""
+    """A regular file that holds a JSON object. Raises InputError."""
+    _refuse_pipe(path)
     try:
         document = json.loads(read_text(path))
     except (ValueError, RecursionError) as error:
@@ -52,18 +53,32 @@ def read_state(folder: str, stem: str) -> tuple[str, State, str]:
     for suffix in (".safetensors", ".fp16.safetensors"):
         path = os.path.join(folder, stem + suffix)
         if os.path.exists(path):
+            _refuse_pipe(path)
             content = weights.read_bytes(path)
             state = {name: one.float() for name, one in weights.parse(path, content).items()}
             return path, state, hashlib.sha256(content).hexdigest()
     wanted = f"{stem}.safetensors"
-    names = sorted(os.listdir(folder))
-    pickles = [name for name in names if name.endswith((".bin", ".ckpt", ".pt", ".pth"))]
+    pickles = [name for name in names_in(folder) if name.endswith((".bin", ".ckpt", ".pt", ".pth"))]
     if pickles:
         raise InputError(
             f"{os.path.join(folder, pickles[0])}: a pickle, which could run any code; "
             f"{weights.CONVERSION.replace('model.safetensors', wanted)}"
         )
     raise InputError(f"{folder}: there are no weights in it: {wanted} is missing")
+
+
+def names_in(folder: str) -> list[str]:
+    """What is in a directory, in order; nothing if it is none. Raises InputError."""
+    try:
+        return sorted(os.listdir(folder)) if os.path.isdir(folder) else []
+    except OSError as error:
+        raise InputError(f"{folder}: cannot be read: {error.strerror}") from error
+
+
+def _refuse_pipe(path: str) -> None:
+    """Raise InputError for what would have to be waited for, maybe without end."""
+    if os.path.exists(path) and not os.path.isfile(path):
+        raise InputError(f"{path}: not a regular file")
 
 
 def whole(document: Mapping[str, Any], name: str, default: int, least: int, most: int) -> int:

@@ -60,7 +60,9 @@ def significance(denoiser: Denoiser, prompt: str, options: ProbeOptions, batch: 
     grid = ddim.grid(denoiser.alphas_bar, options.steps)
     embedding = denoiser.embed([prompt]).detach().clone().requires_grad_()
     gradients = torch.zeros((grid.last, *embedding.shape[1:]), device=embedding.device)
-    for latents in _noises(denoiser, options).split(batch):
+    starts = _noises(denoiser, options)
+    for rows in ddim.batches(len(starts), batch):
+        latents = starts[rows.to(starts.device)]
         unconditional = ddim.null(denoiser, len(latents))
         for k in range(grid.last, 0, -1):
             with torch.enable_grad():

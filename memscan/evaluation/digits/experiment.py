@@ -88,11 +88,13 @@ def measure(
             progress("measuring", len(choosing), total)
     setting = plan.settings[int(np.argmax(choosing))]
     drawn = _samples(plan, digits, denoiser, seed)
+    reported = parts.reference, parts.reported, parts.reported_others
+    captions = measuring.of_captions(denoiser, _shown(digits, *reported, AS_IS, seed), options)
     found = {}
     for name in plan.edits:
         edit = AS_IS if name == AS_IS.name else edits.choose([name])[0]
-        shown = _shown(digits, parts.reference, parts.reported, parts.reported_others, edit, seed)
-        scores_of = measuring.by_all(denoiser, shown, setting, options, drawn)
+        shown = _shown(digits, *reported, edit, seed)
+        scores_of = measuring.by_all(denoiser, shown, setting, options, drawn, captions)
         found[name] = {method: list(map(float, scores)) for method, scores in scores_of.items()}
         if progress is not None:
             progress("measuring", len(choosing) + len(found), total)

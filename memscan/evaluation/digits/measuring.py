@@ -55,14 +55,24 @@ def by_iip(
     return shown.standardised(np.stack([found.distances, found.magnitudes], axis=1))
 
 
+def of_captions(denoiser: Denoiser, shown: Shown, options: ProbeOptions) -> Numbers:
+    """What ``tcnp`` says of the captions, whatever edit the images have."""
+    return tcnp.of_prompts(denoiser, shown.captions, options, _BATCH)
+
+
 def by_all(
-    denoiser: Denoiser, shown: Shown, setting: Setting, options: ProbeOptions, drawn: Drawn
+    denoiser: Denoiser,
+    shown: Shown,
+    setting: Setting,
+    options: ProbeOptions,
+    drawn: Drawn,
+    captions: Numbers,
 ) -> Scores:
-    """The scores of the images after the reference, by method."""
+    """The scores of the images after the reference, by method; ``captions`` of their captions."""
     latents = denoiser.encode(shown.images)
     baselines = {
         "tcnp": tcnp.of_latents(denoiser, latents, options, _BATCH),
-        "tcnp, captions": tcnp.of_prompts(denoiser, shown.captions, options, _BATCH),
+        "tcnp, captions": captions,
         "loss": denoising_loss.measure(denoiser, latents, options, _BATCH),
         "nearest": samples.nearest(shown.images, drawn.blind),
         "nearest, captions": samples.nearest(shown.images, drawn.knowing),

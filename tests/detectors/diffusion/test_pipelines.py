@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -27,7 +28,7 @@ needs_transformers()
 
 import torch  # noqa: E402
 
-from memscan.detectors.diffusion import clip, gallery, pipelines, sampling  # noqa: E402
+from memscan.detectors.diffusion import clip, gallery, layout, pipelines, sampling  # noqa: E402
 from memscan.errors import InputError  # noqa: E402
 
 PROMPTS = ["a cat", "", "zebra cat x y z a b c d"]
@@ -284,3 +285,24 @@ def test_samples_that_are_no_numbers_are_not_written(
     with pytest.raises(InputError, match="what it draws are no finite numbers"):
         gallery.draw(model, str(tmp_path / "drawn"), gallery.Drawing(["a cat"], 1, steps=1))
     assert not list((tmp_path / "drawn").iterdir())
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no pipes here")
+@pytest.mark.parametrize("part", ["unet/config.json", "unet/diffusion_pytorch_model.safetensors"])
+def test_a_pipe_is_refused_and_not_waited_for(folder: Path, part: str) -> None:
+    (folder / part).unlink()
+    os.mkfifo(folder / part)
+    with pytest.raises(InputError, match=f"{part}: not a regular file"):
+        pipelines.load(str(folder), "cpu")
+
+
+def test_a_directory_that_cannot_be_listed_is_one_sentence(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def denied(path: str) -> list[str]:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(os, "listdir", denied)
+    for ask in (gallery.require_empty, layout.require_new):
+        with pytest.raises(InputError, match="cannot be read: Permission denied"):
+            ask(str(tmp_path))
