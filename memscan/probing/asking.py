@@ -73,6 +73,8 @@ def probe(
         _images(as_paths(paths), selection or Selection(), role, max_pixels)
         for paths, role in ((targets, "target"), (reference, "reference"))
     )
+    if known is not None and captions is not None:  # now, and not after hours
+        caption_lists.of_all([*ours.paths, *theirs.paths], known, captions)
     with decode.pixel_limit(max_pixels), Measurements(measurements) as kept:
         measuring = Measuring(denoiser, options, kept, batch, progress)
         of_images = [name for name in methods if name != "tcnp" or known is None]

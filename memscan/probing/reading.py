@@ -50,6 +50,11 @@ class Images:
     _counts: dict[str, Count] = field(default_factory=dict)
 
     @property
+    def paths(self) -> list[str]:
+        """The loose files, whether or not they can be read."""
+        return in_bytewise_order(self.listings)
+
+    @property
     def total(self) -> int:
         """How many images there are; 0 where only reading all of them can tell."""
         if any(listing.containers for listing in self.listings):
@@ -81,7 +86,7 @@ class Images:
 
     def __iter__(self) -> Iterator[Read]:
         """Raises InputError at the end, where a path gave no image that can be read."""
-        for path in in_bytewise_order(self.listings):
+        for path in self.paths:
             load = functools.partial(decode.open_image, path, self.max_pixels, colour=True)
             yield from self._read(path, load)
         containers = [path for listing in self.listings for path in listing.containers]

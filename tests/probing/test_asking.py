@@ -282,8 +282,10 @@ def test_an_image_without_a_caption_is_refused() -> None:
     path = _captions()
     lines = Path(path).read_text().splitlines()
     Path(path).write_text("\n".join(line for line in lines if "known/3.png" not in line))
+    model = toys.mixture(MEMORIES)
     with pytest.raises(InputError, match=r"1 of 108 images have no caption .* known/3.png"):
-        _probe(captions=path)
+        _probe(model, captions=path)
+    assert model.calls == 0  # before anything was measured
 
 
 class _Mute(toys.Mixture):
