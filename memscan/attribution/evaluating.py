@@ -18,6 +18,7 @@ from memscan.attribution.attributing import check_rate
 from memscan.attribution.fingerprints import Found
 from memscan.attribution.reading import Read, Seen, Settings
 from memscan.attributions import (
+    RATE,
     Calibrated,
     Performance,
     PerformanceReport,
@@ -105,7 +106,7 @@ def evaluate(
         performances=tuple(performances),
         calibrated=pool.calibrated,
         failures=tuple(failures),
-        warnings=tuple(_warnings(sets, pool, rate, unknown)),
+        warnings=tuple(_warnings(sets, performances, pool, rate, unknown)),
     )
 
 
@@ -176,7 +177,7 @@ def _performance(
     if not search:  # the class means in training are those of unshifted images
         midpoint = float(scoring.midpoints([fingerprint])[0])
         judged.insert(0, measures.shipped(real, fake, midpoint))
-    with contextlib.suppress(ValueError):  # too few real images, which a warning says
+    with contextlib.suppress(ValueError):  # too few, or too few different, as a warning says
         places = pool.places(one.unaltered[0].seen)
         judged.append(measures.at_rate(real, fake, scores(pool.seen), places, rate))
     survivals = []
@@ -207,7 +208,11 @@ def _in_both(before: Read, after: Read) -> list[tuple[Seen, Seen]]:
 
 
 def _warnings(
-    sets: Sequence[Set], pool: Pool, rate: float, unknown: Sequence[str]
+    sets: Sequence[Set],
+    performances: Sequence[Performance],
+    pool: Pool,
+    rate: float,
+    unknown: Sequence[str],
 ) -> Iterator[str]:
     for one in sets:
         formats = [collections.Counter(seen.format for seen in part.seen) for part in one.unaltered]
@@ -227,6 +232,8 @@ def _warnings(
             f"a false-positive rate of {rate:g} needs {needed + spare} real images, and there are "
             f"{count}: no threshold is at it (--calibrate DIR gives more)"
         )
+    elif any(judged.rule != RATE for one in performances for judged in one.judged[-1:]):
+        yield "half of the real images or more have the same score: no threshold is at the rate"
 
 
 def _said(formats: collections.Counter[str]) -> str:

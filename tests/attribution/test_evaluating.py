@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any, Sequence
 
 import pytest
+from PIL import Image
 
 from memscan.attribution import evaluating
 from memscan.attribution.alterations import ALTERATIONS
@@ -11,6 +12,7 @@ from memscan.attribution.fingerprints import Found
 from memscan.attributions import NEAREST, RATE, SHIPPED, PerformanceReport
 from memscan.errors import InputError
 from tests.attribution.conftest import SETTINGS
+from tests.drawing import save
 from tests.fingerprints.generators import draw_into, drawn
 
 
@@ -98,6 +100,19 @@ def test_a_real_image_has_no_part_in_its_own_threshold_by_whatever_path(
 def test_too_few_real_images_are_said_and_not_hidden(sets: Path, found: list[Found]) -> None:
     report = evaluate(sets / "alpha", found)
     assert "needs 20 real images, and there are 12" in report.warnings[0]
+    assert all(RATE not in [each.rule for each in one.judged] for one in report.performances)
+
+
+def test_real_images_that_are_alike_give_no_threshold_and_a_warning(
+    tmp_path: Path, found: list[Found]
+) -> None:
+    fill(tmp_path / "set", "alpha", 0, real=1)
+    for seed in range(20):
+        save(Image.new("RGB", (64, 64), (seed, 0, 9)), tmp_path / f"set/0_real/plain{seed}.png")
+    report = evaluate(tmp_path / "set", found)
+    assert report.warnings == (
+        "half of the real images or more have the same score: no threshold is at the rate",
+    )
     assert all(RATE not in [each.rule for each in one.judged] for one in report.performances)
 
 
