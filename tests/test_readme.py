@@ -117,8 +117,10 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (directory / "pairs.csv").write_text("\n".join(["path_a,path_b,label", *pairs]) + "\n")
     networks.write_onnx(directory / "sscd.onnx")
     fakes = directory / "demo/generated_images"
-    for folder in ("photographs", "sets/A/0_real"):
-        shutil.copytree(directory / "train/class_A", directory / folder)
+    (directory / "photographs").mkdir()
+    for path in paths:
+        shutil.copy(directory / path, directory / "photographs" / "-".join(path.parts))
+    shutil.copytree(directory / "train/class_A", directory / "sets/A/0_real")
     for folder in ("images_of_A", "sets/A/1_fake", "generations/A"):
         shutil.copytree(fakes, directory / folder)
     (directory / "fingerprints").mkdir()
@@ -209,7 +211,7 @@ def test_other_commands_run(line: str, clone: Path, request: pytest.FixtureReque
 
 def is_news(note: str) -> bool:
     """Whether a note says where something was written, how large, or that little went into it."""
-    told = r"The cuts stand in|scores\.|heat/:|Took |Warning: .*(real images|reference)"
+    told = r"The cuts stand in|scores\.|heat/:|Took |Warning: .*(real |reference|targets)"
     return bool(re.match(told, note))
 
 
