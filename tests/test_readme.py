@@ -200,6 +200,10 @@ def test_other_commands_run(line: str, clone: Path, request: pytest.FixtureReque
         shutil.copytree(directory, clone, dirs_exist_ok=True)
     if "memscan plot" in line:
         pytest.importorskip("matplotlib", reason="the extra 'report' is not installed")
+    if re.search("memscan blank|memscan probe demo", line):
+        pytest.importorskip("torch", reason="the extra 'learned' is not installed")
+    if "memscan probe demo" in line:
+        pytest.importorskip("diffusers", reason="the extra 'diffusion' is not installed")
     if "--engine ray" in line:
         pytest.importorskip("ray", reason="the extra 'ray' is not installed")
     if ".parquet" in line and "--detector" not in line:
