@@ -15,7 +15,7 @@ from memscan.fingerprints.fingerprint import SUFFIX
 from tests.detectors.dif import generators
 from tests.detectors.dif.generators import Sample
 
-TRAIN, TEST = 512, 200
+TRAIN, TEST = 1024, 200
 
 
 @pytest.fixture(scope="session")
@@ -35,7 +35,7 @@ def family_fingerprints(
     tmp_path_factory: pytest.TempPathFactory, real: Sample, four_families: Mapping[str, Sample]
 ) -> Path:
     """A directory with the fingerprints of A, A-ft and B; takes another half a minute."""
-    recipe = Recipe(crop=generators.SIDE, depth=3, base=16, epochs=22, held_out=0.05)
+    recipe = Recipe(crop=generators.SIDE, depth=3, base=16, epochs=11, held_out=0.05)
     folder = tmp_path_factory.mktemp("learned")
     generators.write_folder(folder / "real", real.train)
     for name in ("A", "A-ft", "B"):

@@ -14,7 +14,7 @@ from memscan.detectors.dif.recipe import Recipe
 from memscan.fingerprints.residuals import RESIDUALS
 from tests.detectors.dif.generators import FAMILIES, Sample
 
-EPOCHS = {"A": 18, "A-ft": 18, "C": 32}  # of 16 steps; what C leaves is slower to be found
+EPOCHS = {"A": 9, "A-ft": 9, "C": 20}  # of 32 steps; what C leaves is slower to be found
 
 
 def test_own_images_are_told_strangers_are_not_and_descendants_are(
@@ -39,8 +39,7 @@ def test_own_images_are_told_strangers_are_not_and_descendants_are(
     strangers = [accuracy[pair] for pair in accuracy if "C" in pair or "B" in pair]
     strangers.remove(accuracy["C", "C"])
     own = [accuracy[name, name] for name in EPOCHS]
-    assert np.mean(own) >= 0.95, accuracy
-    assert min(own) >= 0.93, accuracy  # C has 94 to 95, as its crops are drawn
+    assert min(own) >= 0.95, accuracy
     assert min(kin) > 0.75, accuracy
     assert max(strangers) < min(kin), accuracy
     assert np.mean(strangers) < 0.65, accuracy
