@@ -38,6 +38,7 @@ from memscan.sources.given import (
     as_paths,
     as_patterns,
     list_images,
+    remote_places,
     require_found,
     require_images,
     unlisted,
@@ -178,7 +179,7 @@ def detect(
         reference = Reference.hashed(source_listings, intake, "source", *how)
         if holdout_listings:
             other = Reference.hashed(holdout_listings, intake, "holdout", *how)
-    places = _remote_places([*target_listings, *source_listings, *holdout_listings])
+    places = remote_places([*target_listings, *source_listings, *holdout_listings])
     comparing, confirming = networks.comparing, networks.confirming
     comparison = Comparison(
         table,
@@ -274,13 +275,6 @@ def _named(listings: Sequence[Listing], failures: Sequence[Failure]) -> tuple[Fa
     files = [stores.local_path(listing.root) for listing in listings]
     named = set(same_files([path for path in files if not os.path.isdir(path)], listings).values())
     return tuple(failure for failure in failures if failure.path in named)
-
-
-def _remote_places(listings: Sequence[Listing]) -> frozenset[str]:
-    """The URLs of images and containers on stores that were listed."""
-    urls = {entry.url for listing in listings for entry in listing.remote}
-    containers = (path for listing in listings for path in listing.containers)
-    return frozenset(urls.union(filter(stores.is_remote, containers)))
 
 
 def _holdout(

@@ -16,7 +16,7 @@ from memscan.fingerprints.correlation import PERIOD, Surface
 from memscan.fingerprints.scoring import Bank
 from memscan.records import Failure, Progress
 from memscan.report import Source
-from memscan.sources import given, items, stores
+from memscan.sources import given, items
 from memscan.sources.directories import Selection
 from memscan.sources.given import Count
 from memscan.sources.items import Item
@@ -64,7 +64,7 @@ class Seen(NamedTuple):
 class Read(NamedTuple):
     """The images at some paths, and what could not be read; each in bytewise order.
 
-    ``remote_places`` are the URLs of images and containers that were read.
+    ``remote_places`` are the URLs of images and containers that were listed.
     """
 
     sources: tuple[Source, ...]
@@ -121,7 +121,7 @@ def read(
         tuple(Source(one.root, given.found_in(one, counts)) for one in listings),
         tuple(sorted(seen, key=_name)),
         (*given.unlisted(listings), *sorted(failures, key=_name)),
-        frozenset(filter(stores.is_remote, counts)),
+        given.remote_places(listings),
     )
 
 

@@ -20,6 +20,7 @@ from memscan.sources.given import (
     Count,
     found_in,
     in_bytewise_order,
+    remote_places,
     require_readable,
     unlisted,
 )
@@ -74,9 +75,7 @@ class Images:
     @property
     def remote_places(self) -> frozenset[str]:
         """The URLs of images and containers that were listed."""
-        urls = {entry.url for listing in self.listings for entry in listing.remote}
-        containers = {path for listing in self.listings for path in listing.containers}
-        return frozenset(urls.union(filter(stores.is_remote, containers)))
+        return remote_places(self.listings)
 
     def all_failures(self) -> tuple[Failure, ...]:
         """The directories that could not be listed, and the images that could not be read."""

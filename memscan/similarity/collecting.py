@@ -13,9 +13,14 @@ from memscan.detectors.protocol import Embeddings
 from memscan.intake import Intake
 from memscan.learned import LearnedEncoder
 from memscan.reference import Reference
-from memscan.sources import stores
 from memscan.sources.directories import Selection
-from memscan.sources.given import AnyPath, as_paths, list_images, require_images
+from memscan.sources.given import (
+    AnyPath,
+    as_paths,
+    list_images,
+    remote_places,
+    require_images,
+)
 
 
 @dataclass(frozen=True)
@@ -39,10 +44,7 @@ class Collections:
     @property
     def remote_places(self) -> frozenset[str]:
         """The URLs of images and containers on stores that were listed."""
-        listings = [*self.targets.listings, *self.sources.listings]
-        urls = {entry.url for listing in listings for entry in listing.remote}
-        containers = (path for listing in listings for path in listing.containers)
-        return frozenset(urls.union(filter(stores.is_remote, containers)))
+        return remote_places([*self.targets.listings, *self.sources.listings])
 
     def own_rows(self) -> npt.NDArray[np.int64]:
         """For each target, the row of the source that is the same file, or -1."""

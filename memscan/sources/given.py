@@ -227,6 +227,13 @@ def _elsewhere(listing: Listing) -> Iterator[str]:
     yield from listing.tables
 
 
+def remote_places(listings: Sequence[Listing]) -> frozenset[str]:
+    """The URLs of images and containers on stores that were listed."""
+    urls = {entry.url for listing in listings for entry in listing.remote}
+    containers = (path for listing in listings for path in listing.containers)
+    return frozenset(urls.union(filter(stores.is_remote, containers)))
+
+
 def found_in(listing: Listing, counts: Mapping[str, Count]) -> int:
     """The number of images that a path stands for, readable or not."""
     return len(listing.paths) + sum(counts[path].found for path in _elsewhere(listing))
