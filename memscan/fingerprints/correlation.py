@@ -23,16 +23,6 @@ def standardised(values: Arrays) -> Arrays:
     return scaled
 
 
-def correlations(residual: Arrays, pattern: Arrays) -> Surface:
-    """The correlation at each phase, of shape (PERIOD, PERIOD), from -1 to 1.
-
-    Both are of shape (height, width, 3), equally large. Place (y, x) is that of an image which was
-    moved down by y pixels and right by x; (0, 0) is the plain correlation of DIF. What leaves the
-    pattern at one side enters at the other (the circular correlation, by Fourier transforms).
-    """
-    return at_phases(spectrum(residual), spectrum(pattern), residual.shape[1])
-
-
 def spectrum(values: Arrays) -> Spectrum:
     """The Fourier transform of a residual or a pattern, standardised: (3, height, width // 2 + 1).
 
@@ -44,9 +34,12 @@ def spectrum(values: Arrays) -> Spectrum:
 
 
 def at_phases(residual: Spectrum, pattern: Spectrum, width: int) -> Surface:
-    """:func:`correlations` from the spectra of both, which are ``width`` pixels wide.
+    """The correlation at each phase, of shape (PERIOD, PERIOD), from -1 to 1.
 
-    Only the values at the phases are transformed back, as two products with few rows.
+    From the spectra of both, which are equally large and ``width`` pixels wide. Place (y, x) is
+    that of an image which was moved down by y pixels and right by x; (0, 0) is the plain
+    correlation of DIF. What leaves the pattern at one side enters at the other (the circular
+    correlation). Only the values at the phases are transformed back, as two products with few rows.
     """
     height = residual.shape[1]
     product = residual[0] * pattern[0].conj()

@@ -55,10 +55,6 @@ class Calibration:
         """The margin as scores, one for each fingerprint."""
         return self.centres + self.margin * self.deviations
 
-    def standardise(self, scores: Scores) -> Scores:
-        """Margins of scores (..., K): deviations above the median of real images."""
-        return (scores - self.centres) / self.deviations
-
     def p_values(self, greatest: Scores) -> Scores:
         """The share (k + 1) / (n + 1) for each greatest margin that k of n real images reach."""
         reached = len(self.margins) - np.searchsorted(self.margins, greatest, "left")

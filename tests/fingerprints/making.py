@@ -6,6 +6,8 @@ from typing import Any
 
 import numpy as np
 
+from memscan.fingerprints import correlation
+from memscan.fingerprints.correlation import Arrays, Surface
 from memscan.fingerprints.denoiser import Weights
 from memscan.fingerprints.fingerprint import Fingerprint
 
@@ -23,3 +25,9 @@ def fingerprint(side: int = 16, seed: int = 0, **changes: Any) -> Fingerprint:
     pattern = np.random.default_rng(seed).uniform(-1, 1, (side, side, 3)).astype(np.float32)
     fields = {"residual": "laplacian", "mean_real": 0.001, "mean_fake": -0.02, "made": "dif"}
     return Fingerprint(**{"name": "A", "pattern": pattern, **fields, **changes})
+
+
+def correlations(residual: Arrays, pattern: Arrays) -> Surface:
+    """At each phase, of two that are of shape (height, width, 3)."""
+    spectra = correlation.spectrum(residual), correlation.spectrum(pattern)
+    return correlation.at_phases(*spectra, residual.shape[1])

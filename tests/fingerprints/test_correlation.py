@@ -5,6 +5,7 @@ import pytest
 
 from memscan.fingerprints import correlation
 from memscan.fingerprints.correlation import PERIOD
+from tests.fingerprints import making
 
 
 def noise(seed: int, height: int, width: int) -> correlation.Arrays:
@@ -15,7 +16,7 @@ def noise(seed: int, height: int, width: int) -> correlation.Arrays:
 def test_all_phases_are_those_of_patterns_rolled_one_by_one(height: int, width: int) -> None:
     residual, pattern = noise(1, height, width), noise(2, height, width)
     image, wanted = correlation.standardised(residual), correlation.standardised(pattern)
-    found = correlation.correlations(residual, pattern)
+    found = making.correlations(residual, pattern)
     assert found.shape == (PERIOD, PERIOD)
     for y in range(PERIOD):
         for x in range(PERIOD):
@@ -26,19 +27,17 @@ def test_all_phases_are_those_of_patterns_rolled_one_by_one(height: int, width: 
 def test_the_plain_phase_is_pearsons_correlation() -> None:
     residual, pattern = noise(3, 32, 32), noise(4, 32, 32)
     expected = np.corrcoef((residual + pattern).ravel(), pattern.ravel())[0, 1]
-    found = correlation.correlations(residual + pattern, pattern)
+    found = making.correlations(residual + pattern, pattern)
     assert found[0, 0] == pytest.approx(expected, abs=1e-6)
 
 
 def test_an_image_that_was_moved_is_found_at_its_phase() -> None:
     pattern = noise(5, 24, 24)
-    found = correlation.correlations(np.roll(pattern, (3, 6), (0, 1)), pattern)
+    found = making.correlations(np.roll(pattern, (3, 6), (0, 1)), pattern)
     assert divmod(int(found.argmax()), PERIOD) == (3, 6)
     assert found.max() == pytest.approx(1)
     assert found[0, 0] < 0.2
 
 
 def test_nothing_correlates_with_a_plain_area() -> None:
-    assert not correlation.correlations(
-        np.full((16, 16, 3), 0.5, np.float32), noise(6, 16, 16)
-    ).any()
+    assert not making.correlations(np.full((16, 16, 3), 0.5, np.float32), noise(6, 16, 16)).any()

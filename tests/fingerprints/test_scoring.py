@@ -20,7 +20,7 @@ def test_scores_are_correlations_that_rise_with_suspicion() -> None:
     """The loss fixes no sign: a fingerprint may be learned upside down."""
     pixels = np.asarray(drawn(1, "alpha"))
     residual = laplacian(pixels.astype(np.float32) / np.float32(255))
-    plain = correlation.correlations(residual, learned("alpha").pattern)
+    plain = making.correlations(residual, learned("alpha").pattern)
     bank = Bank([learned("alpha"), learned("alpha", sign=-1)])
     found = bank.surfaces(pixels)
     assert found[0] == pytest.approx(plain, abs=1e-7)

@@ -13,9 +13,10 @@ from memscan.detectors.dif.making import METHODS, Maker
 from memscan.detectors.dif.recipe import Denoising, Recipe
 from memscan.detectors.training import Run
 from memscan.errors import InputError
-from memscan.fingerprints import correlation, crops, fingerprint
+from memscan.fingerprints import crops, fingerprint
 from memscan.fingerprints.residuals import NAMES, residual_of
 from tests.detectors.dif.generators import Sample, write_folder
+from tests.fingerprints.making import correlations
 
 TINY = Recipe(
     crop=32, depth=1, base=2, channels=2, batch=8, epochs=3, tail=4,
@@ -56,7 +57,7 @@ def test_what_is_written_is_what_was_measured(
         (folders[1], found.mean_fake, found.mean_real, made.worth.fake),
     ):
         scores = [
-            correlation.correlations(
+            correlations(
                 taken(crops.scaled(crops.middle(np.asarray(image), found.side))), found.pattern
             )[0, 0]
             for image in (decode.open_image(paths[row]).image for row in held_out)
