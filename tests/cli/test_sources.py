@@ -450,7 +450,7 @@ def test_a_bucket_gives_what_the_directory_gives(bucket: Any) -> None:
 @pytest.mark.parametrize("jobs", ["1", "2"])
 def test_an_interrupt_while_a_container_is_read(jobs: str) -> None:
     one = contents()["class_A/img_0.png"]
-    packed("large.tar", {f"{number}.png": one for number in range(4000)})
+    packed("large.tar", {f"{number}.png": one for number in range(20_000)})
     command = [*DETECT, "--target", "generated", "--source", "large.tar", "--jobs", jobs]
     started = subprocess.Popen(
         command, env=environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE
