@@ -39,11 +39,14 @@ def map_chunks(
     items: Iterable[Item],
     jobs: int | None = None,
     chunk: int = CHUNK,
+    ahead: int = 0,
 ) -> Iterator[Result]:
     """Yield the results for all items in their order, computed by threads a chunk at a time.
 
     ``function`` gives a sequence of results for some items. Threads, because Pillow lets go of the
     interpreter lock while it decodes and resizes. ``jobs`` is their number (all cores by default).
+    At least ``ahead`` items are in work or done before they are asked for: a caller that takes many
+    at a time, and does something with them, is not waited for.
     The caller's thread only waits, so that an interrupt reaches it at once; when it stops early,
     the chunks in work end after the item that they are at.
     """
@@ -57,7 +60,7 @@ def map_chunks(
     chunks = _chunks(items, chunk)
     in_flight: collections.deque[Future[Sequence[Result]]] = collections.deque()
     try:
-        for some in itertools.islice(chunks, workers * _CHUNKS_IN_FLIGHT):
+        for some in itertools.islice(chunks, max(workers * _CHUNKS_IN_FLIGHT, -(-ahead // chunk))):
             in_flight.append(pool.submit(work, some))
         while in_flight:
             results = in_flight.popleft().result()

@@ -49,6 +49,19 @@ def test_items_are_taken_as_they_are_needed() -> None:
     assert list(itertools.islice(results, 1000)) == list(range(1000))
 
 
+def test_items_are_done_before_they_are_asked_for() -> None:
+    done = threading.Semaphore(0)
+
+    def work(item: int) -> int:
+        done.release()
+        return item
+
+    results = map_chunks(each(work), range(1000), 2, chunk=4, ahead=99)
+    assert next(results) == 0
+    for _ in range(99):
+        assert done.acquire(timeout=30)
+
+
 def test_a_caller_that_stops_stops_the_workers() -> None:
     done: list[int] = []
 

@@ -73,27 +73,37 @@ SHORTENED = {
 """What makes other commands take seconds."""
 
 
-@pytest.fixture
-def clone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+@pytest.fixture(scope="module")
+def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A directory like a fresh clone after the first run, with images to scan."""
-    monkeypatch.chdir(tmp_path)
-    (tmp_path / "detect.py").write_bytes((ROOT / "detect.py").read_bytes())
-    run(MEMSCAN, "demo", "demo")
-    (tmp_path / "demo/generated_images").rename("generated")
-    (tmp_path / "demo/training_data").rename("train")
-    scan = ("detect", "--target", "generated", "--source", "train", "-r")
-    run(MEMSCAN, *scan, "--output", "audit.json")
-    run(MEMSCAN, "demo", "again")
-    images = sorted((tmp_path / "again/training_data").rglob("*.jpg"))
-    (tmp_path / "shards").mkdir()
+    folder = tmp_path_factory.mktemp("clone")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        (folder / "detect.py").write_bytes((ROOT / "detect.py").read_bytes())
+        run(MEMSCAN, "demo", "demo")
+        shutil.copytree("demo", "again")
+        (folder / "demo/generated_images").rename("generated")
+        (folder / "demo/training_data").rename("train")
+        scan = ("detect", "--target", "generated", "--source", "train", "-r")
+        run(MEMSCAN, *scan, "--output", "audit.json")
+    images = sorted((folder / "again/training_data").rglob("*.jpg"))
+    (folder / "shards").mkdir()
     for number in range(3):
-        with tarfile.open(f"shards/{number:05}.tar", "w") as archive:
+        with tarfile.open(folder / f"shards/{number:05}.tar", "w") as archive:
             for image in images[8 * number : 8 * number + 8]:
                 archive.add(image, image.name)
     hashes = [f"{image.name},{hash_image(image):016x}\n" for image in images]
-    (tmp_path / "hashes.csv").write_text("path,phash\n" + "".join(hashes))
+    (folder / "hashes.csv").write_text("path,phash\n" + "".join(hashes))
     for name in ("generated_images", "training_data"):
-        (tmp_path / "again" / name).rename(tmp_path / "demo" / name)
+        (folder / "again" / name).rename(folder / "demo" / name)
+    return folder
+
+
+@pytest.fixture
+def clone(template: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A copy of the template, which is the current directory."""
+    monkeypatch.chdir(tmp_path)
+    shutil.copytree(template, tmp_path, dirs_exist_ok=True)
     return tmp_path
 
 

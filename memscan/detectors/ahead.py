@@ -6,8 +6,22 @@ from collections import deque
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Callable, Iterable, Iterator, TypeVar
 
+import torch
+
+from memscan.engines import available_cores
+
+_ON_CPU, _ON_GPU = 2, 8
+
 Draw = TypeVar("Draw")
 Batch = TypeVar("Batch")
+
+
+def workers(jobs: int | None, where: torch.device) -> int:
+    """Threads that make batches: ``jobs``, or as many as pay; on a CPU the network needs the cores.
+
+    A GPU waits for them, so it gets what there is, up to eight.
+    """
+    return jobs or (_ON_CPU if where.type == "cpu" else min(_ON_GPU, available_cores()))
 
 
 def ahead(make: Callable[[Draw], Batch], draws: Iterable[Draw], workers: int) -> Iterator[Batch]:

@@ -9,14 +9,16 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 from dataclasses import dataclass
-from typing import Any, Callable, Iterator, Sequence
+from typing import Any, Callable, Iterator, NamedTuple, Sequence
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from torch import nn
 
 from memscan import decode, stamps
 from memscan.detectors import autoencoder, configuration, devices, pictures, training
+from memscan.detectors.ahead import ahead, workers
 from memscan.detectors.cards import Input
 from memscan.detectors.configuration import number, whole
 from memscan.detectors.pictures import Bytes, Pictures
@@ -123,7 +125,7 @@ def train(
     order = np.random.default_rng([recipe.seed, 0xAE]).permutation(len(store))
     held_out = max(1, round(recipe.held_out * len(store))) if recipe.held_out else 0
     checks = order[:held_out] if held_out else order
-    checked = _windows(store, checks, recipe, np.random.default_rng(0), len(checks))
+    checked = _windows(store, _draw(checks, recipe, np.random.default_rng(0), len(checks)))
 
     torch.manual_seed(recipe.seed)
     model: nn.Module = autoencoder.build(recipe.config).to(where)
@@ -131,8 +133,8 @@ def train(
     optimiser = torch.optim.AdamW(model.parameters(), lr=recipe.learning_rate, weight_decay=1e-4)
 
     def batches(rng: np.random.Generator) -> Iterator[Bytes]:
-        for _ in range(recipe.steps):
-            yield _windows(store, order[held_out:], recipe, rng, recipe.batch)
+        draws = (_draw(order[held_out:], recipe, rng, recipe.batch) for _ in range(recipe.steps))
+        return ahead(lambda draw: _windows(store, draw), draws, workers(jobs, where))
 
     def loss_of(windows: Bytes) -> torch.Tensor:
         target = torch.from_numpy(windows).to(where).float() / 127.5 - 1
@@ -174,23 +176,31 @@ def _narrow(model: Any, recipe: Recipe) -> None:
         model.quant_conv.bias[recipe.latent_channels :] += recipe.log_variance
 
 
-def _windows(
-    store: Pictures,
-    rows: Sequence[int] | np.ndarray[Any, Any],
-    recipe: Recipe,
-    rng: np.random.Generator,
-    count: int,
-) -> Bytes:
-    """Windows of drawn images, half of them mirrored."""
-    chosen = np.asarray(rows)[rng.integers(0, len(rows), count)]
+class _Draw(NamedTuple):
+    """Where windows of ``size`` pixels are cut out, and which of them are mirrored."""
+
+    rows: list[int]
+    tops: list[int]
+    lefts: list[int]
+    mirrored: list[bool]
+    size: int
+
+
+def _draw(
+    rows: npt.NDArray[np.int64], recipe: Recipe, rng: np.random.Generator, count: int
+) -> _Draw:
+    chosen = rows[rng.integers(0, len(rows), count)].tolist()
     tops, lefts = rng.integers(0, recipe.side - recipe.window + 1, (2, count)).tolist()
-    mirrored = rng.random(count) < 0.5
-    size = recipe.window
+    return _Draw(chosen, tops, lefts, (rng.random(count) < 0.5).tolist(), recipe.window)
+
+
+def _windows(store: Pictures, draw: _Draw) -> Bytes:
+    """The windows of drawn images."""
     cut = [
-        image[:, top : top + size, left : left + size]
-        for image, top, left in zip(store.pixels(chosen.tolist()), tops, lefts)
+        image[:, top : top + draw.size, left : left + draw.size]
+        for image, top, left in zip(store.pixels(draw.rows), draw.tops, draw.lefts)
     ]
-    return np.stack([one[:, :, ::-1] if flag else one for one, flag in zip(cut, mirrored)])
+    return np.stack([one[:, :, ::-1] if flag else one for one, flag in zip(cut, draw.mirrored)])
 
 
 def _reconstruction(

@@ -186,7 +186,8 @@ def loss(network: Network, pairs: Pairs, spread: float) -> torch.Tensor:
     for chance.
     """
     rows = network(standardised(pairs.images))
-    cosines = rows @ rows.T
+    with devices.full_precision(rows.device):
+        cosines = rows @ rows.T
     errors = (cosines[pairs.one, pairs.other] - pairs.ssim) ** 2
     of_one = pairs.photographs[:, None] == pairs.photographs
     strangers = cosines.masked_fill(of_one, 0)

@@ -25,13 +25,18 @@ def choose(name: str = "auto") -> torch.device:
         # other, and for the cores on which images are decoded.
         torch.set_num_threads(max(1, available_cores() // 2))
     if name == "auto":
-        if torch.cuda.is_available():
-            return torch.device("cuda")
-        return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
+        if not torch.cuda.is_available():
+            return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
+        kind = name = "cuda"
     if kind == "cuda" and int(number or 0) >= torch.cuda.device_count():
         raise InputError(f"{name}: this machine has {torch.cuda.device_count()} CUDA devices")
     if kind == "mps" and not torch.backends.mps.is_available():
         raise InputError("mps: this machine has no Metal device")
+    if kind == "cuda":
+        # A GPU would round the factors of float32 products to 10 bits (TensorFloat-32), and scores
+        # would differ from those of a CPU, and with the batch, in their third decimal.
+        torch.backends.cudnn.allow_tf32 = False
+        torch.backends.cuda.matmul.allow_tf32 = False
     return torch.device(name)
 
 
@@ -60,4 +65,11 @@ def mixed_precision(device: torch.device) -> ContextManager[object]:
     """
     if device.type == "cuda":
         return torch.autocast("cuda", dtype=torch.bfloat16)
+    return contextlib.nullcontext()
+
+
+def full_precision(device: torch.device) -> ContextManager[object]:
+    """Float32 within :func:`mixed_precision`: for products in losses, which need their bits."""
+    if device.type == "cuda":
+        return torch.autocast("cuda", enabled=False)
     return contextlib.nullcontext()

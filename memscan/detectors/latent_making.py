@@ -5,16 +5,15 @@ from __future__ import annotations
 import hashlib
 import io
 import os
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
-from typing import Any, Callable, Mapping, Sequence
+from typing import Any, Callable, Iterable, Mapping, Sequence
 
 import numpy as np
 import numpy.typing as npt
 import torch
 from PIL import Image, ImageEnhance, ImageOps
 
-from memscan import decode, hashing, stamps
+from memscan import decode, engines, hashing, stamps
 from memscan.detectors import autoencoder, devices, inputs, latents, weights
 from memscan.detectors.autoencoder import Encoder
 from memscan.detectors.latents import Latents, Making
@@ -100,6 +99,10 @@ class _Work:
     max_pixels: int
     jobs: int | None
 
+    def all_drawn(self, paths: Iterable[str]) -> list[Views | Failure]:
+        """:meth:`drawn` of each."""
+        return [self.drawn(path) for path in paths]
+
     def drawn(self, path: str) -> Views | Failure:
         """The pixels of an image in all views, (views, 3, side, side); the same each time.
 
@@ -135,21 +138,21 @@ def _write_part(
     names: list[str] = []
     failures: list[Failure] = []
     found: list[npt.NDArray[np.float16]] = []
-    with ThreadPoolExecutor(work.jobs) as pool:
-        for start in range(0, len(paths), _BATCH):
-            chunk = paths[start : start + _BATCH]
-            drawn = dict(zip(chunk, pool.map(work.drawn, chunk)))
-            whole = {path: one for path, one in drawn.items() if not isinstance(one, Failure)}
-            failures += [one for one in drawn.values() if isinstance(one, Failure)]
-            if whole:
-                for path, own in zip(whole, work.encoded(np.stack(list(whole.values())))):
-                    if np.isfinite(own).all():
-                        names.append(path)
-                        found.append(own)
-                    else:
-                        message = "its latents are no finite numbers"
-                        failures.append(Failure(path, Stage.HASH, message))
-            progress(start + len(chunk))
+    # While the network encodes a batch, threads draw the next ones.
+    drawn = engines.map_chunks(work.all_drawn, paths, work.jobs, chunk=1, ahead=2 * _BATCH)
+    for start in range(0, len(paths), _BATCH):
+        batch = list(zip(paths[start : start + _BATCH], drawn))
+        failures += [one for _, one in batch if isinstance(one, Failure)]
+        whole = [(path, one) for path, one in batch if not isinstance(one, Failure)]
+        if whole:
+            for (path, _), own in zip(whole, work.encoded(np.stack([one for _, one in whole]))):
+                if np.isfinite(own).all():
+                    names.append(path)
+                    found.append(own)
+                else:
+                    message = "its latents are no finite numbers"
+                    failures.append(Failure(path, Stage.HASH, message))
+        progress(start + len(batch))
     side = work.making.side // work.encoder.reduction
     empty = np.empty((0, work.making.views, work.encoder.channels, side, side), np.float16)
     array = np.stack(found) if found else empty

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 from typing import Callable, Iterator, List, NamedTuple, Sequence, Tuple
 
@@ -11,7 +10,7 @@ import torch
 
 from memscan import decode
 from memscan.detectors import siamese, training
-from memscan.detectors.ahead import ahead
+from memscan.detectors.ahead import ahead, workers
 from memscan.detectors.identities import Members
 from memscan.detectors.lcmem_recipe import Objective, Schedule
 from memscan.detectors.siamese import Siamese
@@ -55,10 +54,6 @@ class Options:
     progress: Progress | None = None
     on_epoch: Callable[[Run], None] | None = None
 
-    def workers(self, where: torch.device) -> int:
-        """Threads that make batches; on a CPU the network needs the cores."""
-        return self.jobs or (2 if where.type == "cpu" else min(8, os.cpu_count() or 1))
-
 
 AS_IT_IS = Options()
 """The best device, all defaults."""
@@ -84,10 +79,10 @@ class Learning:
             lr=schedule.learning_rate,
             weight_decay=schedule.weight_decay,
         )
-        workers = self.options.workers(self.where)
+        threads = workers(self.options.jobs, self.where)
 
         def batches(rng: np.random.Generator) -> Iterator[Batch]:
-            return ahead(make, _draws(members, rng, schedule.batch, schedule.steps), workers)
+            return ahead(make, _draws(members, rng, schedule.batch, schedule.steps), threads)
 
         return training.fit(
             self.network,

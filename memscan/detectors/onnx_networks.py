@@ -97,5 +97,6 @@ def _providers(available: Sequence[str], device: str) -> list[_Provider]:
             f"{device}: this onnxruntime runs on the CPU alone; onnxruntime-gpu has CUDA"
         )
     if kind == "cuda":
-        return [(_PROVIDERS[kind], {"device_id": number or "0"}), _PROVIDERS["cpu"]]
+        exact = {"device_id": number or "0", "use_tf32": "0"}  # as devices.choose has it for torch
+        return [(_PROVIDERS[kind], exact), _PROVIDERS["cpu"]]
     return [_PROVIDERS[kind]] if kind == "cpu" else [_PROVIDERS[kind], _PROVIDERS["cpu"]]

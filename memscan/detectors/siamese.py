@@ -12,6 +12,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
+from memscan.detectors import devices
 from memscan.detectors.backbones import ConvNeXt, Size
 
 LATENT_DEVIATION = 0.5
@@ -76,7 +77,8 @@ def nt_xent(first: torch.Tensor, second: torch.Tensor, temperature: float) -> to
     each embedding is to tell its partner from the 2 n - 2 others by cosine.
     """
     both = functional.normalize(torch.cat([first, second]).float(), dim=1)
-    similarity = both @ both.T / temperature
+    with devices.full_precision(both.device):
+        similarity = both @ both.T / temperature
     similarity.fill_diagonal_(float("-inf"))
     count = len(first)
     partners = torch.arange(2 * count, device=both.device).roll(count)

@@ -53,7 +53,8 @@ def embed(
     found: list[Embeddings] = []
     # Edited images can be larger than the originals, which open_image itself holds to the limit.
     with decode.pixel_limit(max(max_pixels, decode.MAX_PIXELS)):
-        for done, result in enumerate(engines.map_chunks(work, paths, jobs, chunk=1), start=1):
+        prepared = engines.map_chunks(work, paths, jobs, chunk=1, ahead=2 * _AT_ONCE // seen)
+        for done, result in enumerate(prepared, start=1):
             if isinstance(result, Failure):
                 failures.append(result)
             else:

@@ -88,16 +88,6 @@ def test_the_same_row_whatever_is_in_the_batch(
     assert detector.embed(batch) == pytest.approx(together, abs=1e-5)
 
 
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="this machine has no CUDA device")
-def test_a_gpu_gives_the_cosines_of_a_cpu(detector: DeepSSIM, written: str) -> None:
-    """To the tolerance that the README states."""
-    batch = pixels(detector, 32)
-    here = detector.embed(batch)
-    there = deepssim.load(written, cards.read(written), "cuda").embed(batch)
-    assert np.ptp(here @ here.T) > 0.1
-    assert there @ there.T == pytest.approx(here @ here.T, abs=1e-3)
-
-
 def test_maps_and_head_make_the_embedding(detector: DeepSSIM) -> None:
     batch = torch.from_numpy(pixels(detector, 2))
     maps = detector.network.maps(batch)

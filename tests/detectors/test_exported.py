@@ -393,6 +393,28 @@ class TestRefusals:
             open_detector(write(tmp_path, "onnx"), device="cuda")
 
 
+@pytest.mark.parametrize(("device", "number"), [("auto", "0"), ("cuda", "0"), ("cuda:1", "1")])
+def test_a_gpu_is_asked_for_all_bits(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, device: str, number: str
+) -> None:
+    asked = []
+    available = ["CUDAExecutionProvider", "CPUExecutionProvider"]
+
+    class Session(onnxruntime.InferenceSession):  # type: ignore[misc, name-defined]
+        def __init__(self, content: bytes, options: Any, providers: Any) -> None:
+            asked.extend(providers)
+            super().__init__(content, options, providers=providers[-1:])
+
+        def get_providers(self) -> list[str]:
+            return available
+
+    monkeypatch.setattr(onnxruntime, "get_available_providers", lambda: available)
+    monkeypatch.setattr(onnxruntime, "InferenceSession", Session)
+    assert open_detector(write(tmp_path, "onnx"), device=device).embed(images(2)).shape[0] == 2
+    exact = {"device_id": number, "use_tf32": "0"}
+    assert asked == [("CUDAExecutionProvider", exact), "CPUExecutionProvider"]
+
+
 def test_numbers_that_are_not_finite_are_refused(tmp_path: Path) -> None:
     refused("not finite", write_onnx(tmp_path / "nan.onnx", divided_by=float("nan")))
     ending = "return flat @ self.matrix / float(bool((images > 0).any()))"

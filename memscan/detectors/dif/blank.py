@@ -61,7 +61,7 @@ def draw(
     check(side)
     where = devices.choose(device)
     generator = torch.Generator().manual_seed(seed)
-    with torch.random.fork_rng():
+    with torch.random.fork_rng(devices=[]):  # weights are drawn on the CPU
         torch.manual_seed(seed)
         network = UNet(CHANNELS, DEPTH).to(where)
     shape = (1, CHANNELS, side, side)

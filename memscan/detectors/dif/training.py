@@ -120,7 +120,7 @@ def learn(
 
     def loss_of(batch: tuple[torch.Tensor, torch.Tensor]) -> torch.Tensor:
         residuals, labels = batch
-        with torch.autocast(where.type, enabled=False):  # correlations of 0.01 need all their bits
+        with devices.full_precision(where):  # correlations of 0.01 need all their bits
             drawn = learner()
             found = correlations(residuals, drawn)
         learner.remember(drawn, found, labels)

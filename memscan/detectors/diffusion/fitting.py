@@ -21,9 +21,11 @@ from memscan.detectors import (
     autoencoder_training,
     configuration,
     devices,
+    inputs,
     pictures,
     training,
 )
+from memscan.detectors.ahead import ahead, workers
 from memscan.detectors.cards import Input
 from memscan.detectors.diffusion import clip, layout, schedules, unets, vocabularies
 from memscan.detectors.diffusion.captions import Captioned
@@ -90,7 +92,7 @@ def train(
         autoencoder_folder, folder, os.path.exists(checkpoint), recipe, store.paths,
         device=device, max_pixels=max_pixels, jobs=jobs, progress=progress,
     )  # fmt: skip
-    latents = _latents(vae.to(where), store, where, progress)
+    latents = _latents(vae.to(where), store, where, workers(jobs, where), progress)
     vae.to("cpu")
     scale = 1 / max(float(latents.std()), 1e-3)
 
@@ -204,18 +206,20 @@ def _autoencoder(
 
 
 def _latents(
-    vae: Any, store: Pictures, where: torch.device, progress: Progress | None
+    vae: Any, store: Pictures, where: torch.device, threads: int, progress: Progress | None
 ) -> torch.Tensor:
     """The modes of all images' latents, in memory."""
     found = []
-    at_once = max(1, (1 << 20) // (store.wanted.width * store.wanted.height))
+    at_once = inputs.at_once(store.wanted)
+    rows = (range(len(store))[start : start + at_once] for start in range(0, len(store), at_once))
+    done = 0
     with torch.inference_mode():
-        for start in range(0, len(store), at_once):
-            rows = range(start, min(start + at_once, len(store)))
-            pixels = torch.from_numpy(store.pixels(rows)).to(where).float() / 127.5 - 1
-            found.append(vae.encode(pixels).latent_dist.mode().cpu())
+        for pixels in ahead(store.pixels, rows, threads):
+            scaled = torch.from_numpy(pixels).to(where).float() / 127.5 - 1
+            found.append(vae.encode(scaled).latent_dist.mode().cpu())
+            done += len(pixels)
             if progress is not None:
-                progress("latents", rows.stop, len(store))
+                progress("latents", done, len(store))
     return torch.cat(found).clone()
 
 
