@@ -63,16 +63,19 @@ def test_an_evaluation_is_written_in_all_formats(place: Path) -> None:
     pytest.importorskip("jinja2", reason="Jinja2 is not installed (it comes with the report extra)")
     draw_into(place / "sets/alpha/0_real", 11, first=700)
     draw_into(place / "sets/alpha/1_fake", 11, "alpha", first=800)
+    (place / "sets/alpha/1_fake/broken.png").write_bytes(b"broken")
     outputs = [f"o{suffix}" for suffix in (".txt", ".json", ".csv", ".html")]
     arguments = [part for path in outputs for part in ("--output", path)]
-    done = run(ATTRIBUTE, "--evaluate", "sets", "--rate", "0.1", *arguments)
+    asked = ("--evaluate", "sets", "--rate", "0.1", "--verbose")
+    done = run(ATTRIBUTE, *asked, *arguments)
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout == Path("o.txt").read_text()
     document = json.loads(Path("o.json").read_text())
     assert [one["auc"]["value"] for one in document["performances"]] == [1.0, 1.0]
-    assert Path("o.csv").read_text().count("\n") == 1 + 3 + 7 + 2 + 7
+    assert Path("o.csv").read_text().count("\n") == 1 + 3 + 7 + 2 + 7 + 1
     assert "shift by 1 px" in Path("o.html").read_text()
-    fewer = run(ATTRIBUTE, "--evaluate", "sets", "--rate", "0.1", "--no-robustness")
+    assert all("sets/alpha/1_fake/broken.png" in Path(path).read_text() for path in outputs)
+    fewer = run(ATTRIBUTE, *asked, "--no-robustness")
     assert "shift by 1 px" not in fewer.stdout
 
 
