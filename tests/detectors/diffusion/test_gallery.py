@@ -2,12 +2,13 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.detectors.diffusion.models import model_in, needs_transformers
+from tests.detectors.diffusion.models import change, model_in, needs_transformers
 
 needs_transformers()
 
@@ -72,16 +73,16 @@ def test_samples_go_on_where_they_were_stopped(
         assert (stopped / path.name).read_bytes() == path.read_bytes()
 
 
-@pytest.mark.parametrize("change", [{"seed": 1}, {"batch": 3}, {"prompts": ["a cat", "a dog"]}])
+@pytest.mark.parametrize("fields", [{"seed": 1}, {"batch": 3}, {"prompts": ["a cat", "a dog"]}])
 def test_samples_of_something_else_are_not_mixed_with(
-    model: LatentDiffusion, tmp_path: Path, change: dict[str, Any]
+    model: LatentDiffusion, tmp_path: Path, fields: dict[str, Any]
 ) -> None:
     drawing = gallery.Drawing(["a cat", ""], 1, steps=2)
     gallery.draw(model, str(tmp_path / "one"), drawing)
     (tmp_path / "other").mkdir()
     (tmp_path / "other/index.json").write_text("[]")
     before = {path.name: path.read_bytes() for path in (tmp_path / "one").iterdir()}
-    for place, asked in (("one", dataclasses.replace(drawing, **change)), ("other", drawing)):
+    for place, asked in (("one", dataclasses.replace(drawing, **fields)), ("other", drawing)):
         with pytest.raises(InputError, match=r"what is in it was not drawn by the same command"):
             gallery.draw(model, str(tmp_path / place), asked)
     stranger = dataclasses.replace(model, fingerprint="sha256:0")
@@ -92,3 +93,18 @@ def test_samples_of_something_else_are_not_mixed_with(
         gallery.draw(model, str(tmp_path / "one"), drawing)
     del before["index.json"]
     assert before == {path.name: path.read_bytes() for path in (tmp_path / "one").iterdir()}
+
+
+def test_samples_of_another_configuration_are_not_mixed_with(
+    model: LatentDiffusion, tmp_path: Path
+) -> None:
+    drawing = gallery.Drawing(["a cat"], 1, steps=2)
+    gallery.draw(model, str(tmp_path / "one"), drawing)
+    path = Path(shutil.copytree(model.folder, tmp_path / "model"))
+    same = pipelines.load(str(path), "cpu")
+    assert gallery.draw(same, str(tmp_path / "one"), drawing) == []
+    change(path / "scheduler/scheduler_config.json", prediction_type="v_prediction")
+    other = pipelines.load(str(path), "cpu")
+    assert other.fingerprint == model.fingerprint  # which is that of the weights
+    with pytest.raises(InputError, match=r"not drawn by the same command and model"):
+        gallery.draw(other, str(tmp_path / "one"), drawing)
