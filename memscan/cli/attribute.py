@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Sequence
 
 import click
 
@@ -14,6 +14,7 @@ from memscan.reports.attribution import SUFFIXES, render, require
 
 if TYPE_CHECKING:
     from memscan.attributions import AttributionReport, PerformanceReport
+    from memscan.fingerprints.fingerprint import Fingerprint
 
 
 @click.command(name="attribute", context_settings={"help_option_names": ["-h", "--help"]})
@@ -129,6 +130,8 @@ def command(
         require(format)
     engines.check(jobs)
     found = fingerprints.find(fingerprint_paths, residual or fingerprints.PUBLISHED_RESIDUAL)
+    if residual is not None:
+        _warn_of_own([one.fingerprint for one in found])
     limit = decode.MAX_PIXELS if max_pixels is None else max_pixels
     report: AttributionReport | PerformanceReport
     with progress_bars(not no_progress, "Reading") as progress:
@@ -152,3 +155,12 @@ def command(
         warn(sentence)
     write_stdout(render(report, stdout_format, top, verbose))
     return exit_code(False, len(report.lost), max_failures)
+
+
+def _warn_of_own(some: Sequence[Fingerprint]) -> None:
+    """Tell of fingerprints that --residual changes nothing for; UsageError if these are all."""
+    own = sum(one.made != "published" for one in some)
+    if own == len(some):
+        raise click.UsageError("--residual is for published fingerprints; these have their own")
+    if own:
+        warn(f"--residual is for published fingerprints; {own} of {len(some)} have their own")

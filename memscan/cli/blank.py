@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 _OF_TRAINING = ("steps", "side", "seed", "device")
 _LONGEST = 100  # letters of a file's name
+_MOST = 10_000  # times what is around it: beyond that there is nothing around it
 
 
 @click.command(name="blank", context_settings={"help_option_names": ["-h", "--help"]})
@@ -150,7 +151,8 @@ def _drawn(folder: str, prefix: str, pattern: Pixels) -> Iterator[str]:
     yield f"{prefix}pattern.png: what is left beside the mean, stretched"
     yield f"{prefix}fourier.png: its Fourier transform, slow changes in the middle"
     for peak in grids.peaks(pattern):
-        yield f"  grid of {peak.period} pixels: {peak.ratio:.1f} times what is around it"
+        times = f"{peak.ratio:.1f}" if peak.ratio <= _MOST else f"more than {_MOST:,}"
+        yield f"  grid of {peak.period} pixels: {times} times what is around it"
 
 
 def _save(folder: str, name: str, picture: Image.Image) -> None:

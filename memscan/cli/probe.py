@@ -254,14 +254,13 @@ def command(
             options=asked,
             selection=Selection(recursive, exclude, follow_symlinks),
             captions=captions,
+            labels=known,
             measurements=measurements,
             pictures=pictures,
             batch=batch,
             max_pixels=decode.MAX_PIXELS if max_pixels is None else max_pixels,
             progress=progress,
         )
-    if labels is not None and known is not None:
-        report = evaluation.labelled(report, known, labels, seed)
     for sentence in report.warnings:
         warn(sentence)
     for path, format in formats.items():

@@ -14,7 +14,12 @@ from memscan.reports.names import inert
 @click.option(
     "--model", metavar="DIR", required=True, help="A Stable Diffusion as diffusers writes it."
 )
-@click.option("--output", metavar="DIR", required=True, help="A new or empty directory.")
+@click.option(
+    "--output",
+    metavar="DIR",
+    required=True,
+    help="A new or empty directory, or one begun by this command.",
+)
 @click.option(
     "--number",
     metavar="N",
@@ -76,7 +81,8 @@ def command(
     """Draw images of a latent diffusion model by DDIM (extras learned, diffusion).
 
     The model is a local directory in the layout of Stable Diffusion, such as memscan train ldm
-    writes; nothing is fetched. index.json beside the images says of which prompt each is.
+    writes; nothing is fetched. index.json beside the images says of which prompt each is. A run
+    that was stopped goes on when the same command is given again.
     """
     if prompt and prompts is not None:
         raise click.UsageError("give either --prompt or --prompts")
@@ -86,13 +92,15 @@ def command(
     from memscan.detectors.diffusion import gallery, pipelines
 
     said = list(prompt) if prompts is None else gallery.read_prompts(prompts)
-    gallery.require_empty(output)
-    drawn = gallery.Drawing(said or [""], number, steps, guidance, seed, batch)
+    gallery.require_new(output)
+    drawing = gallery.Drawing(said or [""], number, steps, guidance, seed, batch)
     opened = pipelines.load(model, device)
     with progress_bars(not no_progress, verb="") as progress:
-        gallery.draw(opened, output, drawn, progress)
+        drawn = gallery.draw(opened, output, drawing, progress)
+    kept = len(drawing.captions) - len(drawn)
     write_stdout(
-        f"Wrote {len(drawn.captions)} images of {len(drawn.prompts)} "
-        f"prompt{'s' * (len(drawn.prompts) != 1)} to {inert(output)}\n"
+        f"Wrote {len(drawn)} images of {len(drawing.prompts)} "
+        f"prompt{'s' * (len(drawing.prompts) != 1)} to {inert(output)}"
+        f"{f', beside {kept} that were there' if kept else ''}\n"
     )
     return ExitCode.DONE

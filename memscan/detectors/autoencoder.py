@@ -16,11 +16,13 @@ import torch
 from torch import nn
 
 from memscan.detectors import weights
+from memscan.detectors.diffusion import states
 from memscan.detectors.extras import require
 from memscan.detectors.weights import State
 from memscan.errors import InputError
 
-CONFIG, WEIGHTS = "config.json", "diffusion_pytorch_model.safetensors"
+CONFIG, STEM = "config.json", "diffusion_pytorch_model"
+WEIGHTS = f"{STEM}.safetensors"
 
 _DOWN_BLOCKS = ("DownEncoderBlock2D", "AttnDownEncoderBlock2D")
 _ACTIVATIONS = ("silu", "swish", "mish", "gelu", "relu")
@@ -168,18 +170,8 @@ def read_scaling_factor(folder: str) -> float:
 def _read_state(folder: str) -> tuple[str, State, str]:
     """The file of the weights in a directory, its tensors by present names, and its SHA-256."""
     require("diffusers", "diffusion")
-    path = os.path.join(folder, WEIGHTS)
-    if not os.path.exists(path):
-        pickles = sorted(name for name in os.listdir(folder) if name.endswith((".bin", ".ckpt")))
-        if pickles:
-            raise InputError(
-                f"{os.path.join(folder, pickles[0])}: a pickle, which could run any code; "
-                f"{weights.CONVERSION.replace('model.safetensors', WEIGHTS)}"
-            )
-        raise InputError(f"{folder}: no autoencoder: there is no {WEIGHTS} in it")
-    content = weights.read_bytes(path)
-    state = {_present_name(name): one.float() for name, one in weights.parse(path, content).items()}
-    return path, state, hashlib.sha256(content).hexdigest()
+    path, state, sha256 = states.read(folder, STEM)
+    return path, {_present_name(name): one for name, one in state.items()}, sha256
 
 
 def read_config(folder: str) -> Config:

@@ -47,9 +47,23 @@ def read_bytes(path: str, conversion: str = CONVERSION) -> bytes:
             content = file.read()
     except OSError as error:
         raise InputError(f"{path}: cannot be read: {error.strerror}") from error
-    if content[:1] == b"\x80" and not is_safetensors(content):  # every pickle since protocol 2
+    if is_pickle(content):
         raise InputError(f"{path}: a pickle, which could run any code; {conversion}")
     return content
+
+
+def is_pickle(content: bytes) -> bool:
+    """Whether it begins as pickles do since protocol 2: with PROTO, its number up to 5, an opcode.
+
+    The length that safetensors begin with may have the same first bytes, but it is 8 bytes long, so
+    that it goes on with zeros, and "{" follows, one of which is there in a damaged file as well.
+    """
+    return (
+        content[:1] == b"\x80"
+        and b"\0" <= content[1:2] <= b"\x05"
+        and content[2:3] != b"\0"
+        and content[8:9] != b"{"
+    )
 
 
 def is_safetensors(content: bytes) -> bool:

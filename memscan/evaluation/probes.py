@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import Mapping, Sequence
+from typing import Mapping, NamedTuple, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -59,36 +59,50 @@ def contest(
     )
 
 
-def labelled(
-    report: ProbeReport, labels: Mapping[str, bool], path: str, seed: int = 0
-) -> ProbeReport:
+class Labels(NamedTuple):
+    """The list at a path: whether images are remembered, by their real paths or URIs."""
+
+    path: str
+    remembered: Mapping[str, bool]
+
+    def require_both(self, truths: Sequence[bool]) -> None:
+        """Raise InputError where the labels of some targets are all of one kind, or none."""
+        if not truths:
+            raise InputError(
+                f"{self.path}: none of its images is a target; its paths are relative to the list"
+            )
+        if all(truths) or not any(truths):
+            raise InputError(
+                f"{self.path}: a comparison of methods needs targets of both labels, and "
+                f"{sum(truths)} of the {len(truths)} targets that it names are memorised"
+            )
+
+
+def labelled(report: ProbeReport, labels: Labels, seed: int = 0) -> ProbeReport:
     """The report with a contest of its methods on the targets that have labels.
 
-    ``labels`` are those of the list ``path`` (:func:`read_labels`). How many of its images are no
-    targets that were measured is a warning. Raises InputError where labels of both kinds are not
-    left.
+    How many images of the list are no targets that were measured is a warning. Raises InputError
+    where labels of both kinds are not left.
     """
-    known = [(probe, labels.get(csv_lists.real(probe.path))) for probe in report.probes]
+    known = [(probe, labels.remembered.get(csv_lists.real(probe.path))) for probe in report.probes]
     chosen = [(probe, label) for probe, label in known if label is not None]
     truths = [label for _, label in chosen]
-    if all(truths) or not any(truths):
-        raise InputError(
-            f"{path}: a comparison of methods needs targets of both labels, and {sum(truths)} of "
-            f"the {len(truths)} targets that it names are memorised"
-        )
+    labels.require_both(truths)
     scores = {
         method: [probe.methods[method].score for probe, _ in chosen] for method in report.methods
     }
     warnings = report.warnings
-    missing = labels.keys() - {csv_lists.real(probe.path) for probe, _ in chosen}
+    missing = labels.remembered.keys() - {csv_lists.real(probe.path) for probe, _ in chosen}
     if missing:
-        warnings += (f"{path}: {len(missing)} of its images are not among the targets measured",)
+        warnings += (
+            f"{labels.path}: {len(missing)} of its images are not among the targets measured",
+        )
     found = contest(scores, truths, method=report.methods[0], seed=seed)
     return dataclasses.replace(report, contest=found, warnings=warnings)
 
 
-def read_labels(path: str) -> dict[str, bool]:
-    """Whether images are remembered, by their real paths or URIs.
+def read_labels(path: str) -> Labels:
+    """The labels of a list.
 
     The list is a CSV file with the columns path, relative to its directory, and memorised: 1 or
     true, 0 or false. Raises InputError for any other file.
@@ -105,7 +119,7 @@ def read_labels(path: str) -> dict[str, bool]:
             raise InputError(f"{path}: line {line}: this image has the other label above")
     if len(set(labels.values())) == 1:
         raise InputError(f"{path}: all of its images have one label; a comparison needs both")
-    return labels
+    return Labels(path, labels)
 
 
 def _measured(

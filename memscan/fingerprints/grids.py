@@ -13,13 +13,16 @@ PERIODS = (2, 4, 8, 16)
 """Pixels after which grids of networks repeat that double the resolution once to four times."""
 
 _REACH = 3  # frequencies on each side that a peak is compared with
+_FAINTEST = 1e-6  # of the strongest magnitude; below it there is nothing but rounding
 
 
 class Peak(NamedTuple):
     """How strong the frequencies of a grid are beside those around them; about 1 is no grid.
 
     It is the mean over the frequencies of this period and of no shorter one; white noise has
-    0.9 to 1.1, with a deviation of 0.2 at two pixels and less at longer periods.
+    0.9 to 1.1, with a deviation of 0.2 at two pixels and less at longer periods. What is around
+    them counts as at least a millionth of the strongest frequency, so that a grid with nothing
+    around it has a ratio of up to a million, and a pattern without any frequency one of 0.
     """
 
     period: int
@@ -63,4 +66,5 @@ def _rise(found: npt.NDArray[np.float64], place: tuple[int, int]) -> float:
     """The magnitude at a frequency over the median of its surroundings."""
     around = [np.arange(start - _REACH, start + _REACH + 1) % len(found) for start in place]
     middle = float(np.median(found[np.ix_(*around)]))
-    return float(found[place]) / max(middle, float(np.finfo(np.float64).tiny))
+    floor = max(_FAINTEST * float(found.max()), float(np.finfo(np.float64).tiny))
+    return float(found[place]) / max(middle, floor)

@@ -9,6 +9,7 @@ from memscan import decode, hashed
 from memscan.detectors.diffusion import prompts
 from memscan.detectors.diffusion import reference as references
 from memscan.errors import InputError
+from memscan.evaluation.probes import Labels, labelled
 from memscan.probes import METHODS, RATE, Pictures, Probe, ProbeOptions, ProbeReport, Tokens
 from memscan.probing import captions as caption_lists
 from memscan.probing import judging, showing
@@ -34,6 +35,7 @@ def probe(
     options: ProbeOptions | None = None,
     selection: Selection | None = None,
     captions: str | None = None,
+    labels: Labels | None = None,
     measurements: str | None = None,
     pictures: int = 10,
     batch: int = 16,
@@ -53,6 +55,7 @@ def probe(
         selection: which files of directories belong to both.
         captions: a CSV file with the prompts of all images
             (:func:`memscan.probing.captions.read`), for ``tcnp``.
+        labels: of some targets, to compare the methods by.
         measurements: a file that values are taken from and added to
             (:mod:`memscan.probing.measurements`).
         pictures: for how many of the most suspicious targets pictures are drawn, and the parts of
@@ -75,6 +78,9 @@ def probe(
     )
     if known is not None and captions is not None:  # now, and not after hours
         caption_lists.of_all([*ours.paths, *theirs.paths], known, captions)
+    if labels is not None:  # likewise
+        possible = ours.possible(labels.remembered)
+        labels.require_both([labels.remembered[place] for place in possible])
     with decode.pixel_limit(max_pixels), Measurements(measurements) as kept:
         measuring = Measuring(denoiser, options, kept, batch, progress)
         of_images = [name for name in methods if name != "tcnp" or known is None]
@@ -112,7 +118,7 @@ def probe(
             chosen = showing.most_suspicious(judged["tcnp"].targets, pictures)
             chosen_texts = {path: texts[path] for path in chosen}
             weighed = showing.tokens(denoiser, chosen_texts, options, batch, progress)
-    return ProbeReport(
+    report = ProbeReport(
         model=model,
         fingerprint=denoiser.fingerprint,
         options=options.described(prompts.chosen(options)),
@@ -134,6 +140,7 @@ def probe(
         targets=ours.sources,
         references=theirs.sources,
     )
+    return report if labels is None else labelled(report, labels, options.seed)
 
 
 def _check_methods(methods: Sequence[str], captions: str | None) -> None:

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Callable, Iterable, Iterator, NamedTuple, Sequ
 
 from PIL import Image
 
-from memscan import decode, hashing
+from memscan import csv_lists, decode, hashing
 from memscan.errors import ImageError
 from memscan.records import Failure
 from memscan.report import Source
-from memscan.sources import stores
+from memscan.sources import stores, uris
 from memscan.sources.directories import Listing
 from memscan.sources.given import (
     Count,
@@ -76,6 +76,20 @@ class Images:
     def remote_places(self) -> frozenset[str]:
         """The URLs of images and containers that were listed."""
         return remote_places(self.listings)
+
+    def possible(self, places: Iterable[str]) -> set[str]:
+        """Those of some real paths and URIs that may be images here.
+
+        What a container holds is only known when it is read.
+        """
+        own = {csv_lists.real(path) for path in self.paths}
+        own.update(entry.url for listing in self.listings for entry in listing.remote)
+        containers = {path for listing in self.listings for path in listing.containers}
+        return {
+            place
+            for place in places
+            if place in own or uris.split_container(place)[1] in containers
+        }
 
     def all_failures(self) -> tuple[Failure, ...]:
         """The directories that could not be listed, and the images that could not be read."""

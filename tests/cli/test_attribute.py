@@ -7,7 +7,7 @@ import pytest
 
 from tests.cli.running import MEMSCAN, run
 from tests.drawing import needs_posix
-from tests.fingerprints.generators import draw_into, write_fingerprint
+from tests.fingerprints.generators import draw_into, learned, write_fingerprint
 
 ATTRIBUTE = [*MEMSCAN, "attribute", "--fingerprints", "fingerprints"]
 
@@ -63,16 +63,19 @@ def test_an_evaluation_is_written_in_all_formats(place: Path) -> None:
     pytest.importorskip("jinja2", reason="Jinja2 is not installed (it comes with the report extra)")
     draw_into(place / "sets/alpha/0_real", 11, first=700)
     draw_into(place / "sets/alpha/1_fake", 11, "alpha", first=800)
+    (place / "sets/alpha/1_fake/broken.png").write_bytes(b"broken")
     outputs = [f"o{suffix}" for suffix in (".txt", ".json", ".csv", ".html")]
     arguments = [part for path in outputs for part in ("--output", path)]
-    done = run(ATTRIBUTE, "--evaluate", "sets", "--rate", "0.1", *arguments)
+    asked = ("--evaluate", "sets", "--rate", "0.1", "--verbose")
+    done = run(ATTRIBUTE, *asked, *arguments)
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout == Path("o.txt").read_text()
     document = json.loads(Path("o.json").read_text())
     assert [one["auc"]["value"] for one in document["performances"]] == [1.0, 1.0]
-    assert Path("o.csv").read_text().count("\n") == 1 + 3 + 7 + 2 + 7
+    assert Path("o.csv").read_text().count("\n") == 1 + 3 + 7 + 2 + 7 + 1
     assert "shift by 1 px" in Path("o.html").read_text()
-    fewer = run(ATTRIBUTE, "--evaluate", "sets", "--rate", "0.1", "--no-robustness")
+    assert all("sets/alpha/1_fake/broken.png" in Path(path).read_text() for path in outputs)
+    fewer = run(ATTRIBUTE, *asked, "--no-robustness")
     assert "shift by 1 px" not in fewer.stdout
 
 
@@ -90,6 +93,7 @@ def test_an_evaluation_is_written_in_all_formats(place: Path) -> None:
         (("--evaluate", "sets", "--no-shifts"), "--evaluate measures both ways"),
         (("--target", "targets", "--output", "a.pdf"), "must end in one of .txt, .json"),
         (("--target", "targets", "--fingerprints", "real"), "real: no fingerprints here"),
+        (("--target", "targets", "--residual", "wiener"), "fingerprints; these have their own"),
         (("--evaluate", "targets"), "must hold the folders 0_real and 1_fake"),
     ],
 )
@@ -100,6 +104,24 @@ def test_what_cannot_be_done_is_one_sentence(
     assert (done.returncode, done.stdout) == (2, "")
     assert said in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_a_residual_is_said_to_be_without_effect_where_it_is(place: Path) -> None:
+    torch = pytest.importorskip("torch", reason="torch is not installed (extra learned)")
+    pattern = torch.from_numpy(learned("gamma").pattern.transpose(2, 0, 1)[None].copy())
+    content = {"Fingerprint": pattern, "Train Real": [0.0] * 20, "Train Fake": [0.1] * 20}
+    (place / "published/gamma").mkdir(parents=True)
+    torch.save(content, place / "published/gamma/chk_0.pt")
+    asked = ("--target", "targets", "--calibrate", "real", "--residual", "wiener")
+    done = run([*MEMSCAN, "attribute"], *asked, "--fingerprints", "published")
+    assert (done.returncode, done.stderr) == (0, "")
+    both = run(ATTRIBUTE, *asked, "--fingerprints", "published", "--format", "json")
+    assert (both.returncode, both.stderr) == (
+        0,
+        "Warning: --residual is for published fingerprints; 2 of 3 have their own\n",
+    )
+    residuals = {one["name"]: one["residual"] for one in json.loads(both.stdout)["generators"]}
+    assert residuals == {"alpha": "laplacian", "beta": "laplacian", "gamma": "wiener"}
 
 
 def test_more_failures_than_allowed_make_the_result_incomplete(place: Path) -> None:

@@ -60,6 +60,22 @@ def test_fingerprints_are_drawn_and_nothing_is_trained(work: Path) -> None:
     ]
 
 
+def test_a_grid_with_nothing_around_it_is_said_in_words(work: Path) -> None:
+    grid = np.zeros((SIDE, SIDE, 3), np.float32)
+    grid[::4, ::4] = 0.5
+    one = Fingerprint("grid", grid, "laplacian", 0.0, 0.01, "dif")
+    fingerprint.write(str(work / "grid.dif.npz"), one)
+    done = run(BLANK, "--output", "out", "--fingerprints", "grid.dif.npz")
+    assert (done.stderr, done.returncode) == ("", 0)
+    assert done.stdout.splitlines()[3:] == [
+        "  grid of 2 pixels: more than 10,000 times what is around it",
+        "  grid of 4 pixels: more than 10,000 times what is around it",
+        "  grid of 8 pixels: 0.0 times what is around it",
+        "  grid of 16 pixels: 0.0 times what is around it",
+        "Noise has about 1; more is a grid.",
+    ]
+
+
 def test_names_inside_fingerprints_stay_inside_the_directory(work: Path) -> None:
     drawn = np.random.default_rng(1).normal(0, 0.1, (SIDE, SIDE, 3)).astype(np.float32)
     for number, name in enumerate(

@@ -173,6 +173,16 @@ def test_the_defaults_are_those_of_the_library() -> None:
     assert library.optimise
 
 
+def test_labels_of_other_images_are_told_before_the_measuring(probe: Probe, here: Path) -> None:
+    (here / "labels.csv").write_text("path,memorised\ngone.png,1\nlost.png,0\n")
+    done = probe(*PLACES, *QUICK, "--labels", "labels.csv", "--measurements", "kept.jsonl")
+    assert done.stderr == (
+        "Error: labels.csv: none of its images is a target; its paths are relative to the list\n"
+    )
+    assert (done.stdout, done.returncode) == ("", 2)
+    assert not (here / "kept.jsonl").exists()
+
+
 @pytest.mark.parametrize("flag", ["-h", "--help"])
 def test_help(flag: str) -> None:
     done = run([*MEMSCAN, "probe"], flag)

@@ -82,8 +82,16 @@ def test_from_images_to_samples(
     with Image.open(folder / "drawn/000004.png") as image:
         assert (image.size, image.mode) == ((16, 16), "RGB")
 
-    assert run_command(memscan, words.split()) == 2
-    assert said[-1] == "Error: drawn: not empty; images go into a directory of their own"
+    (folder / "drawn/000004.png").unlink()
+    (folder / "drawn/000003.png").unlink()
+    smaller = [*words.split(), "--batch", "2"]
+    assert run_command(memscan, smaller) == 2
+    assert said[-1].startswith("Error: drawn: not empty, and what is in it was not drawn by")
+    assert run_command(memscan, words.split()) == 0
+    assert capfd.readouterr().out == "Wrote 4 images of 2 prompts to drawn\n"
+    assert run_command(memscan, words.split()) == 0
+    kept = "Wrote 0 images of 2 prompts to drawn, beside 4 that were there\n"
+    assert capfd.readouterr().out == kept
     assert run_command(memscan, [*words.split()[:-1], "more", "--prompt", "x"]) == 2
     assert said[-1] == "Error: give either --prompt or --prompts"
     words = "sample --model two --number 1 --steps 2 --output unsaid"

@@ -90,7 +90,7 @@ def test_a_directory_that_is_no_autoencoder_is_one_sentence(tmp_path: Path) -> N
 
 def test_a_pickle_alone_is_refused(folder: Path, tmp_path: Path) -> None:
     (tmp_path / "config.json").write_bytes((folder / "config.json").read_bytes())
-    with pytest.raises(InputError, match=r"there is no diffusion_pytorch_model\.safetensors in it"):
+    with pytest.raises(InputError, match=r"diffusion_pytorch_model\.safetensors is missing"):
         autoencoder.load(str(tmp_path))
     (tmp_path / "diffusion_pytorch_model.bin").write_bytes(b"\x80\x04.")
     with pytest.raises(InputError, match=r"\.bin: a pickle, which could run any code; convert it"):

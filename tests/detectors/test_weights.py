@@ -64,10 +64,42 @@ def test_what_is_no_finite_number_is_refused(tmp_path: Path, tensor: torch.Tenso
         weights.parse("model.safetensors", save({**STATE, "b": tensor}))
 
 
+def like_a_pickle(second: int) -> bytes:
+    """Weights whose header has a length of these bytes: 0x80, and the second one.
+
+    One header in 32 has a length that begins with the byte of a pickle.
+    """
+    states = ({"a" * count: STATE["a"]} for count in range(1, 2000))
+    return next(one for one in map(save, states) if one[:2] == bytes([0x80, second]))
+
+
+@pytest.mark.parametrize("second", range(7))
+def test_damaged_weights_are_not_taken_for_a_pickle(tmp_path: Path, second: int) -> None:
+    sound = like_a_pickle(second)
+    cut = [sound[:length] for length in (1, 3, 7, 8, 9, 40, len(sound) - 1)]
+    spoilt = [sound[:place] + b"\xff" + sound[place + 1 :] for place in range(10)]
+    path = tmp_path / "model.safetensors"
+    for content in cut + spoilt:
+        path.write_bytes(content)
+        with pytest.raises(InputError, match="is no safetensors file, or a damaged one"):
+            weights.parse(str(path), weights.read_bytes(str(path)))
+
+
+@settings(max_examples=60)
+@given(
+    st.recursive(
+        st.none() | st.integers() | st.floats() | st.text() | st.binary(),
+        lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner) | st.tuples(inner),
+    ),
+    st.integers(2, pickle.HIGHEST_PROTOCOL),
+)
+def test_a_pickle_is_known_by_how_it_begins(value: object, protocol: int) -> None:
+    content = pickle.dumps(value, protocol)
+    assert weights.is_pickle(content) != (content[8:9] == b"{")
+
+
 def test_weights_whose_header_is_as_long_as_a_pickle_begins_are_read(tmp_path: Path) -> None:
-    """One header in 32 has a length that begins with the byte of a pickle."""
-    states = ({"a" * count: STATE["a"]} for count in range(1, 400))
-    content = next(content for content in map(save, states) if content[:1] == b"\x80")
+    content = like_a_pickle(0)
     path = tmp_path / "model.safetensors"
     path.write_bytes(content)
     assert len(weights.parse(str(path), weights.read_bytes(str(path)))) == 1

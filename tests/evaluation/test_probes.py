@@ -102,7 +102,7 @@ def test_labels_are_found_by_the_real_path(tmp_path: Path, made: ProbeReport) ->
     (tmp_path / "lists").mkdir()
     rows = [f"../targets/image_{number:04d}.png,{int(number % 3 == 0)}" for number in range(6)]
     path = listed(tmp_path / "lists/labels.csv", [*rows, "../targets/gone.png,TRUE"])
-    found = labelled(made, read_labels(path), path)
+    found = labelled(made, read_labels(path))
     assert found.contest is not None
     assert (found.contest.remembered, found.contest.others) == (2, 4)
     assert list(found.contest.qualities) == ["iip", "tcnp", "loss"]
@@ -112,13 +112,14 @@ def test_labels_are_found_by_the_real_path(tmp_path: Path, made: ProbeReport) ->
 
 def test_labels_of_images_in_archives_are_found_by_their_uri(tmp_path: Path) -> None:
     path = listed(tmp_path / "labels.csv", ["zip://x.zip::a.png,1", "zip://x.zip::b.png,0"])
-    assert read_labels(path) == {"zip://x.zip::a.png": True, "zip://x.zip::b.png": False}
+    labels = read_labels(path)
+    assert labels.remembered == {"zip://x.zip::a.png": True, "zip://x.zip::b.png": False}
 
 
 def test_labels_of_one_kind_are_refused(tmp_path: Path, made: ProbeReport) -> None:
     path = listed(tmp_path / "labels.csv", ["targets/image_0000.png,1", "targets/gone.png,0"])
     with pytest.raises(InputError, match="1 of the 1 targets that it names are memorised"):
-        labelled(made, read_labels(path), path)
+        labelled(made, read_labels(path))
 
 
 @pytest.mark.parametrize(

@@ -81,3 +81,15 @@ def test_only_periods_that_divide_the_side_are_looked_at() -> None:
 
 def test_an_even_pattern_has_no_peak() -> None:
     assert {peak.ratio for peak in grids.peaks(np.ones((16, 16, 3), np.float32))} == {0.0}
+
+
+@pytest.mark.parametrize("period", grids.PERIODS)
+def test_a_grid_with_nothing_around_it_has_a_finite_ratio(period: int) -> None:
+    """And the periods that it does not have are none, whatever rounding leaves there."""
+    made = np.zeros((64, 64, 3), np.float32)
+    made[::period, ::period] = 0.3
+    for peak in grids.peaks(made - made.mean()):
+        if peak.period <= period:
+            assert peak.ratio == pytest.approx(1e6)
+        else:
+            assert peak.ratio < 1e-3

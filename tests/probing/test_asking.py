@@ -13,7 +13,9 @@ pytest.importorskip("torch", reason="torch is not installed (extra diffusion)")
 
 import torch
 
+from memscan import csv_lists
 from memscan.errors import HashError, InputError
+from memscan.evaluation.probes import Labels
 from memscan.probes import ProbeOptions, ProbeReport
 from memscan.probing.asking import probe
 from memscan.records import Stage
@@ -231,17 +233,27 @@ def test_a_run_that_was_killed_goes_on_with_the_same_result() -> None:
     assert len(Path("values.jsonl").read_bytes().splitlines()) == len(content.splitlines())
 
 
-def test_images_in_archives_are_judged_too() -> None:
-    with zipfile.ZipFile("targets.zip", "w") as archive:
+def _archive(path: str) -> None:
+    """A memory, a new image, and what is none."""
+    with zipfile.ZipFile(path, "w") as archive:
         for name in ("memory0.png", "new0.png"):
             archive.write(f"targets/{name}", name)
         archive.writestr("broken.png", b"broken")
+
+
+def test_images_in_archives_are_judged_too() -> None:
+    _archive("targets.zip")
     report = _probe(targets="targets.zip", pictures=1)
     names = [one.path.rpartition("/")[2].partition("::")[0] for one in report.probes]
     assert names == ["memory0.png", "new0.png"]
     assert [one.methods["iip"].memorised for one in report.probes] == [True, False]
     assert report.probes[0].pictures is not None
     assert len(report.target_failures) == 1
+
+
+def _labels(memory: str, new: str) -> dict[str, bool]:
+    """Of two images, as a list has them."""
+    return {csv_lists.real(memory): True, csv_lists.real(new): False}
 
 
 def _captions(folder: str = ".") -> str:
@@ -286,6 +298,47 @@ def test_an_image_without_a_caption_is_refused() -> None:
     with pytest.raises(InputError, match=r"1 of 108 images have no caption .* known/3.png"):
         _probe(model, captions=path)
     assert model.calls == 0  # before anything was measured
+
+
+@pytest.mark.parametrize(
+    ("targets", "names", "says"),
+    [
+        ("targets", ("gone0.png", "gone1.png"), "none of its images is a target"),
+        ("targets", ("targets/memory0.png", "targets/gone.png"), "1 of the 1 targets that it"),
+        ("targets", ("zip://a.png::targets.zip", "zip://b.png::targets.zip"), "none of its"),
+        ("targets.zip", ("targets/memory0.png", "targets/new0.png"), "none of its images"),
+        ("targets.zip", ("zip://a.png::other.zip", "zip://b.png::targets.zip"), "0 of the 1"),
+    ],
+)
+def test_labels_of_other_images_are_refused_before_anything_is_measured(
+    targets: str, names: tuple[str, str], says: str
+) -> None:
+    _archive("targets.zip")
+    model = toys.mixture(MEMORIES)
+    labels = Labels("list.csv", _labels(*names))
+    with pytest.raises(InputError, match=rf"^list\.csv: .*{says}"):
+        _probe(model, targets=targets, labels=labels)
+    assert model.calls == 0
+
+
+def test_labels_of_targets_compare_the_methods() -> None:
+    _archive("targets.zip")
+    for targets, names in (
+        ("targets", ("targets/memory0.png", "targets/new0.png")),
+        ("targets.zip", ("zip://memory0.png::targets.zip", "zip://new0.png::targets.zip")),
+    ):
+        labels = Labels("list.csv", {**_labels(*names), "elsewhere.png": True})
+        report = _probe(targets=targets, labels=labels, methods=("loss",))
+        assert report.contest is not None
+        assert (report.contest.remembered, report.contest.others) == (1, 1)
+        assert report.warnings == ("list.csv: 1 of its images are not among the targets measured",)
+
+
+def test_labels_of_what_an_archive_does_not_hold_are_refused_when_it_is_read() -> None:
+    _archive("targets.zip")
+    labels = Labels("list.csv", {"zip://a::targets.zip": True, "zip://b::targets.zip": False})
+    with pytest.raises(InputError, match=r"^list\.csv: none of its images is a target"):
+        _probe(targets="targets.zip", labels=labels, methods=("loss",))
 
 
 class _Mute(toys.Mixture):

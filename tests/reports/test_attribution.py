@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import csv
 import dataclasses
 import io
@@ -29,6 +30,7 @@ from memscan.attributions import (
 from memscan.records import Failure, Stage
 from memscan.report import Source
 from memscan.reports.attribution import SUFFIXES, html_page, render, wording
+from memscan.reports.names import inert
 from memscan.scorecard import Estimate
 from tests.drawing import picture, save
 from tests.reports.pages import BREAKOUTS
@@ -244,6 +246,20 @@ def test_json_and_csv_have_every_target_and_failure() -> None:
         "glide",
     ]
     assert not any(cell.startswith(("=", "+", "@")) for row in rows for cell in row.values())
+
+
+@pytest.mark.parametrize("measured", [MEASURED, MEASURED_PLAIN])
+def test_the_table_of_an_evaluation_ends_with_what_was_not_read(
+    measured: PerformanceReport,
+) -> None:
+    rows = list(csv.DictReader(io.StringIO(render(measured, "csv", shown=0))))
+    failed = rows[-len(measured.lost) :]
+    assert [(row["failed_stage"], row["failure"]) for row in failed] == [
+        (one.stage.value, inert(one.message)) for one in measured.lost
+    ]
+    assert all(row["generator"] == "" for row in failed)
+    assert not any(row["failed_stage"] for row in rows[: -len(failed)])
+    assert base64.b64decode(failed[-1]["images_base64"]) == os.fsencode(HOSTILE)
 
 
 def test_the_page_lets_no_name_out_of_its_place(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from typing import Any, Dict, Mapping, Sequence
 
 import torch
 
-from memscan.detectors.diffusion import parts
+from memscan.detectors.diffusion import parts, states
 from memscan.detectors.extras import require
 from memscan.detectors.weights import State
 from memscan.errors import InputError
@@ -132,7 +132,7 @@ def parse_config(document: Mapping[str, Any]) -> Config:
 
 
 def _encoder(folder: str, config: Config) -> tuple[Any, str]:
-    path, state, sha256 = parts.read_state(folder, STEM)
+    path, state, sha256 = states.read(folder, STEM)
     state = {name.replace(_PREFIX, "", 1): one for name, one in state.items()}
     state.pop("embeddings.position_ids", None)  # numbers from 0, which former versions kept
     try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import json
 import os
@@ -12,7 +13,7 @@ import numpy as np
 from PIL import Image
 
 from memscan.detectors import devices
-from memscan.detectors.diffusion import clip, ddim, parts, sampling
+from memscan.detectors.diffusion import clip, ddim, parts, pipelines, sampling
 from memscan.detectors.diffusion.pipelines import LatentDiffusion
 from memscan.detectors.weights import write_whole
 from memscan.errors import InputError, OutputError
@@ -50,9 +51,10 @@ def read_prompts(path: str) -> list[str]:
     return found
 
 
-def require_empty(folder: str) -> None:
-    """Raise InputError for a directory that has something in it, which would mix with images."""
-    if parts.names_in(folder):
+def require_new(folder: str) -> None:
+    """Raise InputError for a directory that holds more than samples, which would mix with these."""
+    names = parts.names_in(folder)
+    if names and INDEX not in names:
         raise InputError(f"{folder}: not empty; images go into a directory of their own")
     if os.path.lexists(folder) and not os.path.isdir(folder):
         raise InputError(f"{folder}: not a directory")
@@ -61,22 +63,26 @@ def require_empty(folder: str) -> None:
 def draw(
     model: LatentDiffusion, folder: str, drawing: Drawing, progress: Progress | None = None
 ) -> list[str]:
-    """Draw images into a new or empty directory; returns their names.
+    """Draw images into a directory that is new, empty or begun likewise; returns their names.
 
-    The same model, seed, batch and libraries give the same files on one machine. Raises
-    InputError, OutputError.
+    The same model, seed, batch and libraries give the same files on one machine. Batches that a
+    run before has written are kept and not returned. Raises InputError, OutputError.
     """
-    require_empty(folder)
+    captions = drawing.captions
+    names = [f"{number:06d}.png" for number in range(1, len(captions) + 1)]
+    index = _index(model, drawing, names)
+    begun = _is_begun(folder, index)
     ddim.grid(model.alphas_bar, drawing.steps)
     try:
         os.makedirs(folder, exist_ok=True)
     except OSError as error:
         raise OutputError(f"{folder}: cannot be made: {error.strerror}") from error
-    captions = drawing.captions
-    names = [f"{number:06d}.png" for number in range(1, len(captions) + 1)]
-    starts = range(0, len(captions), drawing.batch)
-    for start in starts:
+    drawn: list[str] = []
+    for start in range(0, len(captions), drawing.batch):
         places = range(start, min(start + drawing.batch, len(captions)))
+        paths = [os.path.join(folder, names[place]) for place in places]
+        if begun and all(map(os.path.isfile, paths)):
+            continue
         with devices.enough_memory("draw fewer images at a time (--batch)"):
             pixels = sampling.sample(
                 model,
@@ -87,24 +93,62 @@ def draw(
             )
         if not bool(pixels.isfinite().all()):
             raise InputError(f"{model.folder}: what it draws are no finite numbers")
-        rounded = (pixels * 255).round().byte().cpu().numpy()
-        for place, image in zip(places, rounded):
-            write_whole(os.path.join(folder, names[place]), _png(image))
+        if not begun:  # the first, so that another run knows whose images these are
+            write_whole(os.path.join(folder, INDEX), index)
+            begun = True
+        for path, image in zip(paths, (pixels * 255).round().byte().cpu().numpy()):
+            write_whole(path, _png(image))
+        drawn += [names[place] for place in places]
         if progress is not None:
             progress("samples", places.stop, len(captions))
+    return drawn
+
+
+def _index(model: LatentDiffusion, drawing: Drawing, names: Sequence[str]) -> bytes:
+    """What a directory says of its images: all that they depend on."""
     index = {
         "model": model.fingerprint,
+        "configuration": _configuration(model.folder),
         "steps": drawing.steps,
         "guidance": drawing.guidance,
         "seed": drawing.seed,
         "batch": drawing.batch,
         "images": [
             {"image": name, "prompt": clip.characters(prompt)}
-            for name, prompt in zip(names, captions)
+            for name, prompt in zip(names, drawing.captions)
         ],
     }
-    write_whole(os.path.join(folder, INDEX), (json.dumps(index, indent=2) + "\n").encode("ascii"))
-    return names
+    return (json.dumps(index, indent=2) + "\n").encode("ascii")
+
+
+def _configuration(folder: str) -> str:
+    """What a model is besides its weights: a hash of the files of its networks, words and noise."""
+    found = hashlib.sha256()
+    for part in pipelines.PARTS:
+        for name in parts.names_in(os.path.join(folder, part)):
+            if name.endswith(".json") or name == clip.MERGES:
+                text = parts.read_text(os.path.join(folder, part, name))
+                found.update(f"{part}/{name} {len(text)}\n{text}".encode())
+    return f"sha256:{found.hexdigest()}"
+
+
+def _is_begun(folder: str, index: bytes) -> bool:
+    """Whether a run with this index wrote into the directory, and not none. Raises InputError."""
+    require_new(folder)
+    if not parts.names_in(folder):
+        return False
+    path = os.path.join(folder, INDEX)
+    try:
+        if os.path.isfile(path):
+            with open(path, "rb") as file:
+                if file.read(len(index) + 1) == index:
+                    return True
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read: {error.strerror}") from error
+    raise InputError(
+        f"{folder}: not empty, and what is in it was not drawn by the same command and model; "
+        "images go into a directory of their own"
+    )
 
 
 def _png(pixels: np.ndarray[tuple[int, ...], np.dtype[np.uint8]]) -> bytes:

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 from typing import Any, Dict, Mapping, Sequence
 
-from memscan.detectors import weights
-from memscan.detectors.weights import State
 from memscan.errors import InputError
 
 Document = Dict[str, Any]
@@ -34,7 +31,7 @@ def read_text(path: str) -> str:
 
 def read_object(path: str) -> Document:
     """A regular file that holds a JSON object. Raises InputError."""
-    _refuse_pipe(path)
+    refuse_pipe(path)
     try:
         document = json.loads(read_text(path))
     except (ValueError, RecursionError) as error:
@@ -42,29 +39,6 @@ def read_object(path: str) -> Document:
     if not isinstance(document, dict):
         raise InputError(f"{path}: is no JSON object")
     return document
-
-
-def read_state(folder: str, stem: str) -> tuple[str, State, str]:
-    """The weights of a part: the file's path, its tensors in float32, its SHA-256.
-
-    The file is ``stem``.safetensors, or ``stem``.fp16.safetensors where only that was kept. Raises
-    InputError for what is neither, with the way to convert a pickle.
-    """
-    for suffix in (".safetensors", ".fp16.safetensors"):
-        path = os.path.join(folder, stem + suffix)
-        if os.path.exists(path):
-            _refuse_pipe(path)
-            content = weights.read_bytes(path)
-            state = {name: one.float() for name, one in weights.parse(path, content).items()}
-            return path, state, hashlib.sha256(content).hexdigest()
-    wanted = f"{stem}.safetensors"
-    pickles = [name for name in names_in(folder) if name.endswith((".bin", ".ckpt", ".pt", ".pth"))]
-    if pickles:
-        raise InputError(
-            f"{os.path.join(folder, pickles[0])}: a pickle, which could run any code; "
-            f"{weights.CONVERSION.replace('model.safetensors', wanted)}"
-        )
-    raise InputError(f"{folder}: there are no weights in it: {wanted} is missing")
 
 
 def names_in(folder: str) -> list[str]:
@@ -75,7 +49,7 @@ def names_in(folder: str) -> list[str]:
         raise InputError(f"{folder}: cannot be read: {error.strerror}") from error
 
 
-def _refuse_pipe(path: str) -> None:
+def refuse_pipe(path: str) -> None:
     """Raise InputError for what would have to be waited for, maybe without end."""
     if os.path.exists(path) and not os.path.isfile(path):
         raise InputError(f"{path}: not a regular file")

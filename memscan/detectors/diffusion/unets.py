@@ -11,7 +11,7 @@ from typing import Any, Dict, Mapping
 
 import torch
 
-from memscan.detectors.diffusion import parts
+from memscan.detectors.diffusion import parts, states
 from memscan.detectors.extras import require
 from memscan.errors import InputError
 
@@ -39,7 +39,7 @@ def load(folder: str) -> tuple[Any, str]:
         config = parse_config(document)
     except ValueError as error:
         raise InputError(f"{path}: {error}") from error
-    weights, state, sha256 = parts.read_state(folder, STEM)
+    weights, state, sha256 = states.read(folder, STEM)
     try:
         with torch.device("meta"):  # what a configuration claims costs no memory
             network = build(config)

@@ -1,4 +1,7 @@
-"""How well fingerprints do, as CSV: a row for each threshold, then one for each alteration."""
+"""How well fingerprints do, as CSV: a row for each threshold, alteration, and at last failure.
+
+Safe to open in a spreadsheet, as the table of a scan is.
+"""
 
 from __future__ import annotations
 
@@ -22,17 +25,30 @@ COLUMNS = (
     "rule",
     "threshold",
     *(f"{name}{end}" for name in _FIGURES for end in ("", "_low", "_high")),
+    "failed_stage",
+    "failure",
     "images_base64",
 )
 
 
 def render(report: PerformanceReport, shown: int, verbose: bool) -> str:
-    """The whole report."""
+    """The whole report; failures are those of measured and of real images.
+
+    ``images`` is the folder that was measured on, and in the row of a failure what was not read.
+    """
     text = io.StringIO()
     table = csv.DictWriter(text, COLUMNS, restval="", lineterminator="\n")
     table.writeheader()
     for one in report.performances:
         table.writerows(_rows(one))
+    for failure in report.lost:
+        table.writerow(
+            {
+                **path_cells("images", failure.path),
+                "failed_stage": failure.stage.value,
+                "failure": table_cell(failure.message),
+            }
+        )
     return text.getvalue()
 
 

@@ -20,7 +20,6 @@ from memscan.detectors import autoencoder, autoencoder_training  # noqa: E402
 from memscan.detectors.diffusion import (  # noqa: E402
     draws,
     fitting,
-    gallery,
     pipelines,
     sampling,
     schedules,
@@ -246,28 +245,6 @@ def test_an_autoencoder_of_no_other_images_is_measured_on_them(
     losses = [epoch.validation["loss"] for epoch in done.run.epochs]
     assert losses[-1] < losses[0]
     assert autoencoder.read_scaling_factor(str(tmp_path / "vae")) == 0.18215
-
-
-def test_images_are_the_same_each_time_and_have_a_list(folder: Path, tmp_path: Path) -> None:
-    model = pipelines.load(str(folder), "cpu")
-    drawing = gallery.Drawing(["a cat", ""], 3, steps=2, batch=4)
-    names = gallery.draw(model, str(tmp_path / "one"), drawing)
-    gallery.draw(model, str(tmp_path / "two"), drawing)
-    assert names == [f"{number:06d}.png" for number in range(1, 7)]
-    contents = [(tmp_path / "one" / name).read_bytes() for name in names]
-    assert len(set(contents)) == 6
-    assert contents == [(tmp_path / "two" / name).read_bytes() for name in names]
-    index = json.loads((tmp_path / "one/index.json").read_text(encoding="utf-8"))
-    assert [one["prompt"] for one in index["images"]] == ["a cat"] * 3 + [""] * 3
-    other = dataclasses.replace(drawing, seed=1)
-    gallery.draw(model, str(tmp_path / "three"), other)
-    assert (tmp_path / "three" / names[0]).read_bytes() != contents[0]
-    with pytest.raises(InputError, match="not empty; images go into a directory of their own"):
-        gallery.draw(model, str(tmp_path / "one"), drawing)
-    many = dataclasses.replace(drawing, steps=5000)
-    with pytest.raises(InputError, match="steps of DDIM"):
-        gallery.draw(model, str(tmp_path / "four"), many)
-    assert not (tmp_path / "four").exists()
 
 
 def test_a_model_of_no_captions_is_unconditional(

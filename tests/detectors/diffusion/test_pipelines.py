@@ -303,6 +303,6 @@ def test_a_directory_that_cannot_be_listed_is_one_sentence(
         raise PermissionError(13, "Permission denied")
 
     monkeypatch.setattr(os, "listdir", denied)
-    for ask in (gallery.require_empty, layout.require_new):
+    for ask in (gallery.require_new, layout.require_new):
         with pytest.raises(InputError, match="cannot be read: Permission denied"):
             ask(str(tmp_path))
