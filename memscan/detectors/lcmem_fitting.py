@@ -137,7 +137,7 @@ def auc(right: torch.Tensor, others: torch.Tensor) -> float:
     ranked = others.sort().values
     below = torch.searchsorted(ranked, right.contiguous())
     up_to = torch.searchsorted(ranked, right.contiguous(), right=True)
-    return float((below + up_to).double().mean() / (2 * len(others)))
+    return float((below + up_to).cpu().double().mean() / (2 * len(others)))
 
 
 def _draws(members: Members, rng: np.random.Generator, batch: int, count: int) -> Iterator[Draw]:

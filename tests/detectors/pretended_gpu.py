@@ -3,8 +3,8 @@
 Tensors on it are of a class of their own. They say ``cuda:0``, refuse to meet tensors of the CPU
 and to become numpy arrays, as those of a GPU do. Autocast is that of the CPU, whose list of
 operators in bfloat16 has those of CUDA that our networks use. Convolutions and products round
-their float32 factors to TensorFloat-32 wherever a GPU would be allowed to. What it cannot show is
-speed, memory, and the order in which a GPU adds.
+their float32 factors to TensorFloat-32 wherever a GPU would be allowed to. It has no float64, as
+Apple's devices have none. What it cannot show is speed, memory, and the order in which a GPU adds.
 """
 
 from __future__ import annotations
@@ -45,6 +45,8 @@ class GpuTensor(torch.Tensor):
 
     @staticmethod
     def __new__(cls, held: torch.Tensor, requires_grad: bool = False) -> GpuTensor:
+        if held.dtype == torch.float64:
+            raise TypeError("this device has no float64")
         made: GpuTensor = torch.Tensor._make_wrapper_subclass(
             cls, held.shape, held.stride(), held.storage_offset(), dtype=held.dtype,
             layout=held.layout, device=torch.device("cpu"), requires_grad=requires_grad,

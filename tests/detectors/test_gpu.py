@@ -39,8 +39,15 @@ from memscan.detectors.dif import training as dif_training  # noqa: E402
 from memscan.detectors.dif.examples import Residuals  # noqa: E402
 from memscan.detectors.dif.recipe import Denoising  # noqa: E402
 from memscan.detectors.dif.recipe import Recipe as DIFRecipe  # noqa: E402
-from memscan.detectors.diffusion import fitting, methods, pipelines, sampling  # noqa: E402
+from memscan.detectors.diffusion import (  # noqa: E402
+    digits_training,
+    fitting,
+    methods,
+    pipelines,
+    sampling,
+)
 from memscan.detectors.diffusion.captions import Captioned  # noqa: E402
+from memscan.detectors.diffusion.digits_recipe import Recipe as DigitsRecipe  # noqa: E402
 from memscan.detectors.diffusion.recipe import Recipe as ModelRecipe  # noqa: E402
 from memscan.detectors.lcmem_fitting import Options  # noqa: E402
 from memscan.detectors.lcmem_recipe import ImageRecipe, LatentRecipe  # noqa: E402
@@ -307,6 +314,19 @@ def test_what_a_model_draws_and_remembers_is_that_of_a_cpu(gpu: str, tmp_path: P
     assert drawn[1] == pytest.approx(drawn[0], abs=TOLERANCE)
     for here, there in zip(*probed):
         assert np.array(there) == pytest.approx(np.array(here), rel=0.01)
+
+
+def test_the_demonstration_is_that_of_a_cpu(gpu: str) -> None:
+    recipe = DigitsRecipe(memorised=4, duplicates=40, held_out=300, width=16, blocks=1, steps=3)
+    digits = digits_training.divided(recipe, 0)
+    image = Image.fromarray(digits.pixels[0])
+    found = []
+    for device in ("cpu", gpu):
+        model = digits_training.train(digits, recipe, 0, devices.choose(device))
+        latents = [model.encode([image])]
+        values = [methods.of_latents(name, model, latents, PROBE, 4) for name in METHODS]
+        found.append(np.array([number for one in values for number in one[0]]))
+    assert found[1] == pytest.approx(found[0], rel=0.01)
 
 
 def test_a_blank_square_is_that_of_a_cpu(gpu: str) -> None:

@@ -74,7 +74,7 @@ class Learner(nn.Module):
 
     def means(self) -> tuple[float, float]:
         """The class means of the last batches, real before fake."""
-        filled = self.recent[: max(1, int(self.steps))].double().mean(0)
+        filled = self.recent[: max(1, int(self.steps))].cpu().double().mean(0)
         return float(filled[0]), float(filled[1])
 
 

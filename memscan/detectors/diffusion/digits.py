@@ -150,8 +150,8 @@ class DigitsDenoiser:
 
     @property
     def alphas_bar(self) -> torch.Tensor:
-        """That of :func:`alphas_bar`, on the device."""
-        return alphas_bar().to(self.device)
+        """That of :func:`alphas_bar`, on the CPU."""
+        return alphas_bar()
 
     def embed(self, prompts: Sequence[str]) -> torch.Tensor:
         """The vectors of the words, of shape (n, WORDS, width of a word)."""
