@@ -123,7 +123,8 @@ class Network(nn.Module):
     def head(self, maps: Sequence[torch.Tensor]) -> torch.Tensor:
         """The embeddings that belong to feature maps."""
         pooled = torch.cat([pool(stage) for pool, stage in zip(self.pools, maps)], 1)
-        return functional.normalize(self.projection(pooled).float(), dim=1)
+        with devices.full_precision(pooled.device):  # half of it would be the noise of cosines
+            return functional.normalize(self.projection(pooled), dim=1)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """The embeddings of images."""
