@@ -66,13 +66,13 @@ class Recipe:
 
     ``side`` is that of the input in pixels. ``label`` is the SSIM that is learned: of images that
     were brought to the same mean and contrast, or as DeepSSIM published it. Each photograph gives
-    ``tiles`` parts that pairs are
-    made from, itself first. ``validation`` is the share of photographs kept for validation, and
-    ``validation_pairs`` the number of pairs made of them. ``init`` is a safetensors file with
-    published ConvNeXt weights; then the stem and ``frozen`` stages stay as they are. An epoch has
-    ``steps`` batches of ``batch`` images, in groups of ``group`` that all pairs are made of;
-    ``spread`` is the weight of pairs of different photographs. The rate of each stage is that of
-    the next one times ``layer_decay``.
+    ``tiles`` parts that pairs are made from, itself first (fewer where memory does not allow them).
+    ``validation`` is the share of photographs kept for validation, and ``validation_pairs`` the
+    number of pairs made of them. ``init`` is a safetensors file with published ConvNeXt weights;
+    then the stem and ``frozen`` stages stay as they are. An epoch has ``steps`` batches of
+    ``batch`` images, in groups of ``group`` that all pairs are made of; ``spread`` is the weight of
+    pairs of different photographs. The rate of each stage is that of the next one times
+    ``layer_decay``.
     """
 
     backbone: str = choice("convnext-small-cpu", "convnext-tiny", "convnext-base")
@@ -84,7 +84,7 @@ class Recipe:
     label: str = choice("matched", "published")
     init: str | None = path()
     frozen: int = whole(0, 0, 4)
-    tiles: int = whole(16, 1, 1000)
+    tiles: int = whole(64, 1, 1000)
     validation: float = number(0.15, 0.01, 0.9)
     validation_pairs: int = whole(512, 16, 100_000)
     epochs: int = whole(48, 1, 100_000)

@@ -105,7 +105,7 @@ def train(
         progress=progress,
         on_epoch=on_epoch,
     )
-    card = _card(recipe, run, len(learned), len(held_out), name_of(output))
+    card = _card(recipe, run, learned, held_out, name_of(output))
     card = weights.write(output, network.state_dict(), card)
     checkpoints.remove()
     detector = assemble(output, network.state_dict(), card, card.sha256 or "", where)
@@ -274,7 +274,7 @@ def _identity(recipe: Recipe, parts: tuple[Tiles, Tiles], start: bytes | None) -
     return f"{KIND}-{digest.hexdigest()}"
 
 
-def _card(recipe: Recipe, run: Run, learned: int, held_out: int, name: str) -> Card:
+def _card(recipe: Recipe, run: Run, learned: Tiles, held_out: Tiles, name: str) -> Card:
     return Card(
         kind=KIND,
         name=name,
@@ -283,8 +283,9 @@ def _card(recipe: Recipe, run: Run, learned: int, held_out: int, name: str) -> C
         cuts=classes.PUBLISHED,
         architecture=_architecture(recipe).fields(),
         training={
-            "images": learned,
-            "validation_images": held_out,
+            "images": len(learned),
+            "validation_images": len(held_out),
+            "tiles_of_an_image": learned.pixels.shape[1],
             "pairs": len(run.epochs) * recipe.steps * recipe.pairs_in_a_batch,
             **run.summary,
             "configuration": dataclasses.asdict(recipe),

@@ -17,6 +17,9 @@ from memscan.records import Failure, Progress
 MARGIN = 1.5
 """The side of a tile by that of the windows that are cut from it."""
 
+MOST_BYTES = 1 << 32
+"""Of the tiles of all photographs together: with very many of these, each has fewer."""
+
 _LEAST_AREA = 0.15  # of a photograph
 _LONGEST = 4 / 3  # the aspect of a part by that of its photograph, or the other way round
 
@@ -57,10 +60,12 @@ def read(
 ) -> tuple[Tiles, tuple[Failure, ...]]:
     """``count`` tiles of each photograph, for windows of a side, and what could not be read.
 
-    The same photographs, in any order, with the same seed give the same tiles each. Raises
-    InputError where fewer than two can be read.
+    They are fewer where so many would have more than :data:`MOST_BYTES`, but at least one. The same
+    photographs, in any order, with the same seed give the same tiles each. Raises InputError where
+    fewer than two can be read.
     """
     side = round(MARGIN * window)
+    count = max(1, min(count, MOST_BYTES // (max(1, len(paths)) * side**2)))
 
     def tiles_of(some: Iterable[str]) -> list[Bytes | Failure]:
         return [_tiles_of(path, side, count, seed, max_pixels) for path in some]

@@ -39,6 +39,17 @@ def test_tiles_depend_on_the_image_and_the_seed_alone(tmp_path: Path) -> None:
     assert not np.array_equal(other.pixels.numpy(), read.pixels.numpy())
 
 
+def test_tiles_are_fewer_where_they_would_take_too_much_memory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    paths = photographs(tmp_path)
+    whole = tiles.read(paths, 32, 4, 7)[0].pixels.numpy()
+    for most, left in ((3 * 4 * 48**2, 4), (3 * 4 * 48**2 - 1, 3), (1, 1)):
+        monkeypatch.setattr(tiles, "MOST_BYTES", most)
+        read = tiles.read(paths, 32, 4, 7)[0].pixels.numpy()
+        assert np.array_equal(read, whole[:, :left])
+
+
 def test_some_of_them_keep_their_names(tmp_path: Path) -> None:
     paths = photographs(tmp_path)
     read = tiles.read(paths, 32, 1, 0)[0]
