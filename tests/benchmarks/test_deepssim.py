@@ -20,6 +20,7 @@ from memscan.detectors.deepssim_recipe import Recipe
 from tests.benchmarks.conftest import Report
 
 _PAIRS = 4000
+_TILES = 16  # of each photograph that they are made of, whatever the training has
 
 
 def test_it_predicts_the_ssim_of_unseen_pairs(tmp_path: Path, report: Report) -> None:
@@ -36,7 +37,7 @@ def test_it_predicts_the_ssim_of_unseen_pairs(tmp_path: Path, report: Report) ->
         detector = deepssim_training.train(learned, output, Recipe(), device="cpu").detector
         paths = paths[::5]
     side = detector.card.input.width
-    unseen = tiles.read(paths, side, Recipe().tiles, 0)[0]
+    unseen = tiles.read(paths, side, _TILES, 0)[0]
     measured = measure(detector.network, unseen, side, _PAIRS)
     report(f"{_PAIRS} pairs of {len(unseen)} photographs, by aligned SSIM {measured.histogram}")
     for name, errors in measured.network.items():
