@@ -63,27 +63,21 @@ def device() -> Device:
     return Device()
 
 
-def waiting(folder: Path, device: Device, patch: pytest.MonkeyPatch) -> Detector:
+@pytest.fixture
+def waiting(tmp_path: Path, device: Device, monkeypatch: pytest.MonkeyPatch) -> Detector:
     """A detector that gives all images the same row, when the device is ready."""
-    detector = deepssim_small(folder / "network.safetensors")
+    detector = deepssim_small(tmp_path / "network.safetensors")
 
     def embedded(_: object, batch: Pixels) -> Embeddings:
         device.work(len(batch))
         return np.eye(1, detector.card.dimensions, dtype=np.float32).repeat(len(batch), 0)
 
-    patch.setattr(type(detector), "embed", embedded)
+    monkeypatch.setattr(type(detector), "embed", embedded)
     return detector
 
 
-def test_a_scan(
-    race: Race,
-    photographs: Photographs,
-    tmp_path: Path,
-    device: Device,
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    detector, paths = waiting(tmp_path, device, monkeypatch), 4 * photographs(0.2)
-    encoder = LearnedEncoder(detector)
+def test_a_scan(race: Race, photographs: Photographs, device: Device, waiting: Detector) -> None:
+    paths, encoder = 4 * photographs(0.2), LearnedEncoder(waiting)
 
     def scan() -> None:
         Intake().hash_files(paths, "", encoder=encoder)
@@ -92,14 +86,10 @@ def test_a_scan(
 
 
 def test_an_evaluation(
-    race: Race,
-    photographs: Photographs,
-    tmp_path: Path,
-    device: Device,
-    monkeypatch: pytest.MonkeyPatch,
+    race: Race, photographs: Photographs, device: Device, waiting: Detector
 ) -> None:
-    detector, paths = waiting(tmp_path, device, monkeypatch), 4 * photographs(0.2)
-    compare(race, "embedding in an evaluation", len(paths), device, lambda: embed(paths, detector))
+    paths = 4 * photographs(0.2)
+    compare(race, "embedding in an evaluation", len(paths), device, lambda: embed(paths, waiting))
 
 
 def test_latents(
