@@ -133,7 +133,10 @@ def _configuration(folder: str) -> str:
 
 
 def _is_begun(folder: str, index: bytes) -> bool:
-    """Whether a run with this index wrote into the directory, and not none. Raises InputError."""
+    """Whether a run with this index began the directory; False for an empty one.
+
+    Raises InputError for a directory that holds anything else.
+    """
     require_new(folder)
     if not parts.names_in(folder):
         return False
