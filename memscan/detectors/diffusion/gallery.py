@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import io
 import json
 import os
@@ -13,7 +12,7 @@ import numpy as np
 from PIL import Image
 
 from memscan.detectors import devices
-from memscan.detectors.diffusion import clip, ddim, parts, pipelines, sampling
+from memscan.detectors.diffusion import clip, ddim, parts, sampling
 from memscan.detectors.diffusion.pipelines import LatentDiffusion
 from memscan.detectors.weights import write_whole
 from memscan.errors import InputError, OutputError
@@ -108,7 +107,6 @@ def _index(model: LatentDiffusion, drawing: Drawing, names: Sequence[str]) -> by
     """What a directory says of its images: all that they depend on."""
     index = {
         "model": model.fingerprint,
-        "configuration": _configuration(model.folder),
         "steps": drawing.steps,
         "guidance": drawing.guidance,
         "seed": drawing.seed,
@@ -119,17 +117,6 @@ def _index(model: LatentDiffusion, drawing: Drawing, names: Sequence[str]) -> by
         ],
     }
     return (json.dumps(index, indent=2) + "\n").encode("ascii")
-
-
-def _configuration(folder: str) -> str:
-    """What a model is besides its weights: a hash of the files of its networks, words and noise."""
-    found = hashlib.sha256()
-    for part in pipelines.PARTS:
-        for name in parts.names_in(os.path.join(folder, part)):
-            if name.endswith(".json") or name == clip.MERGES:
-                text = parts.read_text(os.path.join(folder, part, name))
-                found.update(f"{part}/{name} {len(text)}\n{text}".encode())
-    return f"sha256:{found.hexdigest()}"
 
 
 def _is_begun(folder: str, index: bytes) -> bool:

@@ -46,8 +46,9 @@ _PIXELS_AT_ONCE = 1 << 20
 class LatentDiffusion:
     """A model that was loaded; a :class:`memscan.detectors.diffusion.denoiser.Denoiser`.
 
-    ``fingerprint`` is that of the weights of all parts. A model of classes has their names for
-    prompts; an unconditional one was trained with "" alone, and says little to any other prompt.
+    ``fingerprint`` is that of the weights and settings of all parts. A model of classes has their
+    names for prompts; an unconditional one was trained with "" alone, and says little to any other
+    prompt.
     """
 
     folder: str
@@ -131,7 +132,7 @@ def load(folder: str, device: str = "auto") -> LatentDiffusion:
         raise InputError(f"{folder}: vae takes neither grey images nor colour ones")
     if words.encoder.config.hidden_size != unet.config.cross_attention_dim:
         raise InputError(f"{folder}: text_encoder and unet do not have the same width")
-    shas = "".join((unet_sha, vae_sha, text_sha))
+    shas = "".join((unet_sha, vae_sha, text_sha, _settings(folder)))
     model = LatentDiffusion(
         folder=folder,
         fingerprint=f"sha256:{hashlib.sha256(shas.encode()).hexdigest()}",
@@ -165,6 +166,18 @@ def _check_index(folder: str) -> None:
             raise InputError(f"{path}: {part} is no {classes[0]}, which Stable Diffusion has")
         if not os.path.isdir(os.path.join(folder, part)):
             raise InputError(f"{folder}: incomplete: there is no directory {part} in it")
+
+
+def _settings(folder: str) -> str:
+    """A hash of what a model is besides its weights: of its networks, words and noise."""
+    found = hashlib.sha256()
+    for part in PARTS:
+        for name in parts.names_in(os.path.join(folder, part)):
+            path = os.path.join(folder, part, name)
+            if os.path.isfile(path) and (name.endswith(".json") or name == clip.MERGES):
+                text = parts.read_text(path)
+                found.update(f"{part}/{name} {len(text)}\n{text}".encode())
+    return found.hexdigest()
 
 
 def _pixels(image: Image.Image, wanted: Input) -> np.ndarray[Any, np.dtype[np.float32]]:

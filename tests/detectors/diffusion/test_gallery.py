@@ -105,6 +105,5 @@ def test_samples_of_another_configuration_are_not_mixed_with(
     assert gallery.draw(same, str(tmp_path / "one"), drawing) == []
     change(path / "scheduler/scheduler_config.json", prediction_type="v_prediction")
     other = pipelines.load(str(path), "cpu")
-    assert other.fingerprint == model.fingerprint  # which is that of the weights
     with pytest.raises(InputError, match=r"not drawn by the same command and model"):
         gallery.draw(other, str(tmp_path / "one"), drawing)

@@ -104,12 +104,16 @@ def test_gradients_flow_to_embeddings_and_latents_alone(model: pipelines.LatentD
     assert not model.unet.training
 
 
-def test_the_fingerprint_is_that_of_the_weights(
+def test_the_fingerprint_is_that_of_the_weights_and_settings(
     model: pipelines.LatentDiffusion, folder: Path, tmp_path: Path
 ) -> None:
+    (folder / "scheduler" / "pipe.json").mkdir()  # what is no file is not read
+    (folder / "README.md").write_text("of no part")
     assert pipelines.load(str(folder), "cpu").fingerprint == model.fingerprint
     other = pipelines.load(model_in(tmp_path / "other", seed=1), "cpu")
     assert other.fingerprint != model.fingerprint
+    change(folder / "scheduler/scheduler_config.json", prediction_type="v_prediction")
+    assert pipelines.load(str(folder), "cpu").fingerprint != model.fingerprint
 
 
 def test_nothing_is_said_on_stderr_and_the_network_is_never_asked(made: Path) -> None:
