@@ -87,14 +87,14 @@ def command(
     listed = listed_images(**chosen)
     from memscan import decode
     from memscan.detectors import lcmem_fitting, lcmem_training
-    from memscan.detectors.autoencoder import CONFIG, WEIGHTS
+    from memscan.detectors.diffusion import parts
     from memscan.detectors.latents import ENCODER
 
     read = [config, chosen["listing"], *(one.path for one in listed)]
     if latents is not None:
         read.append(os.path.join(latents, ENCODER))
-    if autoencoder is not None:
-        read += [os.path.join(autoencoder, name) for name in (CONFIG, WEIGHTS)]
+    if autoencoder is not None:  # all that is there, since weights may be in shards
+        read += [os.path.join(autoencoder, name) for name in parts.names_in(autoencoder)]
     replacing.check_weights(output, plot, read, init)
 
     with progress_bars(not no_progress, verb="") as progress:

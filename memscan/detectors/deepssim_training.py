@@ -77,6 +77,7 @@ def train(
         progress=progress,
     )
     parts = split(everything, recipe, validation)
+    del everything  # of which the parts are copies
     learned, held_out = (part.to(where) for part in parts)
     torch.manual_seed(recipe.seed)
     network = Network(_architecture(recipe))

@@ -141,18 +141,18 @@ def _write_part(
     # While the network encodes a batch, threads draw the next ones.
     drawn = engines.map_chunks(work.all_drawn, paths, work.jobs, chunk=1, ahead=2 * _BATCH)
     for start in range(0, len(paths), _BATCH):
-        batch = list(zip(paths[start : start + _BATCH], drawn))
-        failures += [one for _, one in batch if isinstance(one, Failure)]
-        whole = [(path, one) for path, one in batch if not isinstance(one, Failure)]
+        batch = dict(zip(paths[start : start + _BATCH], drawn))
+        failures += [one for one in batch.values() if isinstance(one, Failure)]
+        whole = {path: one for path, one in batch.items() if not isinstance(one, Failure)}
         if whole:
-            for (path, _), own in zip(whole, work.encoded(np.stack([one for _, one in whole]))):
+            for path, own in zip(whole, work.encoded(np.stack(list(whole.values())))):
                 if np.isfinite(own).all():
                     names.append(path)
                     found.append(own)
                 else:
                     message = "its latents are no finite numbers"
                     failures.append(Failure(path, Stage.HASH, message))
-        progress(start + len(batch))
+        progress(min(start + _BATCH, len(paths)))
     side = work.making.side // work.encoder.reduction
     empty = np.empty((0, work.making.views, work.encoder.channels, side, side), np.float16)
     array = np.stack(found) if found else empty

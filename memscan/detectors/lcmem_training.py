@@ -178,10 +178,10 @@ def train_on_images(
     readable = [used[place] for place in kept]
     train, val = (_members_of(readable, split) for split in ("train", "val"))
     pairs = _ImagePairs.of(store, begun.encoder, where, recipe)
-    checked = drawn_once(pairs.edited, val, recipe.schedule.batch)
+    checked = drawn_once(pairs.edited, val, recipe.schedule.batch)  # in single precision
     made_of = f"{begun.sha256} {stamps.digest(store.paths)}"
     state = _checkpoints(output, recipe, listed, made_of)
-    run = learning.fit(pairs.edited, train, checked, state)
+    run = learning.fit(pairs.learned, train, checked, state)
     images = {"train": sum(map(len, train.rows)), "val": sum(map(len, val.rows))}
     card = dataclasses.replace(
         begun.card,
@@ -233,10 +233,14 @@ class _ImagePairs:
         rng = np.random.default_rng(draw.seed)
         pixels = self.store.pixels([other for _, other in draw.pairs])
         edited = self.recipe.augmentation.apply(pixels, rng)
-        with devices.mixed_precision(self.where):
-            first = self._unedited([one for one, _ in draw.pairs])
-            second = self.encoder.latents(edited, self.where)
+        first = self._unedited([one for one, _ in draw.pairs])
+        second = self.encoder.latents(edited, self.where)
         return Batch(first, second, int(rng.integers(1, len(draw.pairs))))
+
+    def learned(self, draw: Draw) -> Batch:
+        """The same in mixed precision, whichever thread makes it."""
+        with devices.mixed_precision(self.where):
+            return self.edited(draw)
 
     def _unedited(self, rows: Sequence[int]) -> torch.Tensor:
         if self.kept is not None:

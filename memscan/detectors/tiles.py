@@ -70,17 +70,20 @@ def read(
     def tiles_of(some: Iterable[str]) -> list[Bytes | Failure]:
         return [_tiles_of(path, side, count, seed, max_pixels) for path in some]
 
-    read, failures = {}, []
+    pixels = np.empty((len(paths), count, side, side), np.uint8)
+    read: list[str] = []
+    failures: list[Failure] = []
     for done, (path, result) in enumerate(zip(paths, engines.map_chunks(tiles_of, paths)), 1):
         if isinstance(result, Failure):
             failures.append(result)
         else:
-            read[path] = result
+            pixels[len(read)] = result
+            read.append(path)
         if progress is not None:
             progress("reading", done, len(paths))
     if len(read) < 2:
         raise InputError(f"training needs two images or more, and {len(read)} could be read")
-    return Tiles(torch.from_numpy(np.stack(list(read.values()))), tuple(read)), tuple(failures)
+    return Tiles(torch.from_numpy(pixels[: len(read)]), tuple(read)), tuple(failures)
 
 
 def _tiles_of(path: str, side: int, count: int, seed: int, max_pixels: int) -> Bytes | Failure:

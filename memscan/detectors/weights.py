@@ -55,8 +55,9 @@ def read_bytes(path: str, conversion: str = CONVERSION) -> bytes:
 def is_pickle(content: bytes) -> bool:
     """Whether it begins as pickles do since protocol 2: with PROTO, its number up to 5, an opcode.
 
-    The length that safetensors begin with may have the same first bytes, but it is 8 bytes long, so
-    that it goes on with zeros, and "{" follows, one of which is there in a damaged file as well.
+    What is too short to tell counts as a pickle. The length that safetensors begin with may have
+    the same first bytes, but it is 8 bytes long, so that it goes on with zeros, and "{" follows,
+    one of which is there in a damaged file as well.
     """
     return (
         content[:1] == b"\x80"

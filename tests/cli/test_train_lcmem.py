@@ -70,6 +70,13 @@ def test_from_images_to_a_detector(
     assert run_command(memscan, words.split()) == 0
     assert "trained on 4 images, 3 validated" in capfd.readouterr().out
 
+    weights = Path("ae/diffusion_pytorch_model.safetensors")
+    weights.rename(weights.with_suffix(".fp16.safetensors"))
+    words = f"{train} --stage image --init one.safetensors --autoencoder ae --output "
+    for name in ("diffusion_pytorch_model.fp16.safetensors", "config.safetensors"):
+        assert run_command(memscan, [*words.split(), f"ae/{name}"]) == 2
+        assert "the command reads this file and would write over it" in said[-1]
+    weights.with_suffix(".fp16.safetensors").rename(weights)
     words = (
         f"{train} --stage image --init one.safetensors --autoencoder ae --output two.safetensors "
         "--config second.json --plot curves.svg"

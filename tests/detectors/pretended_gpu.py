@@ -142,14 +142,15 @@ class _Down(torch.autograd.Function):
 
 @contextlib.contextmanager
 def plugged_in() -> Iterator[str]:
-    """The name of such a device, which this process has meanwhile, with the precision of a new one.
+    """The name of such a device, which this process has meanwhile, and rounds all it may.
 
     Used as ``torch.inference_mode``, ``torch.no_grad`` knows tensors of this class.
     """
     before = torch.backends.cudnn.allow_tf32, torch.backends.cuda.matmul.allow_tf32
-    torch.backends.cudnn.allow_tf32, torch.backends.cuda.matmul.allow_tf32 = True, False
+    torch.backends.cudnn.allow_tf32 = torch.backends.cuda.matmul.allow_tf32 = True
     multiplied.clear()
-    with pytest.MonkeyPatch.context() as patch:
+    with contextlib.ExitStack() as stack, pytest.MonkeyPatch.context() as patch:
+        stack.callback(_set_precision, *before)
         patch.setattr(torch.cuda, "is_available", lambda: True)
         patch.setattr(torch.cuda, "device_count", lambda: 1)
         patch.setattr(torch, "inference_mode", torch.no_grad)
@@ -160,7 +161,11 @@ def plugged_in() -> Iterator[str]:
         for name in _FACTORIES:
             patch.setattr(torch, name, functools.partial(_made, getattr(torch, name)))
         yield "cuda"
-    torch.backends.cudnn.allow_tf32, torch.backends.cuda.matmul.allow_tf32 = before
+
+
+def _set_precision(convolutions: bool, products: bool) -> None:
+    torch.backends.cudnn.allow_tf32 = convolutions
+    torch.backends.cuda.matmul.allow_tf32 = products
 
 
 def as_tf32(x: torch.Tensor) -> torch.Tensor:

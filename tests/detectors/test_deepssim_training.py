@@ -118,6 +118,7 @@ def test_written_weights_are_the_network(folder: str, tmp_path: Path) -> None:
     batch = np.stack([read.prepare(picture(seed)) for seed in range(3)])
     assert np.array_equal(read.embed(batch), done.detector.embed(batch))
     assert read.fingerprint == done.detector.fingerprint
+    assert read.card.training["tiles_of_an_image"] == TINY.tiles
     assert sorted(path.name for path in tmp_path.iterdir()) == ["model.json", "model.safetensors"]
 
 

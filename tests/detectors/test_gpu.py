@@ -5,6 +5,7 @@ See :mod:`tests.detectors.pretended_gpu` for what that one can show and what it 
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 from typing import Any, Callable, Iterator
 
@@ -23,11 +24,13 @@ from torch import nn  # noqa: E402
 from memscan.detectors import (  # noqa: E402
     autoencoder_training,
     configuration,
+    deepssim,
     deepssim_training,
     devices,
     heat_maps,
     identities,
     latent_making,
+    lcmem_fitting,
     lcmem_training,
     siamese,
     training,
@@ -53,6 +56,7 @@ from memscan.detectors.lcmem_fitting import Options  # noqa: E402
 from memscan.detectors.lcmem_recipe import ImageRecipe, LatentRecipe  # noqa: E402
 from memscan.detectors.opening import open_detector  # noqa: E402
 from memscan.detectors.protocol import Detector  # noqa: E402
+from memscan.detectors.ssim_pairs import Pairs  # noqa: E402
 from memscan.errors import InputError  # noqa: E402
 from memscan.probes import METHODS, ProbeOptions  # noqa: E402
 from tests.detectors import pretended_gpu  # noqa: E402
@@ -109,7 +113,7 @@ def test_the_pretended_one_refuses_what_a_gpu_refuses(pretended: str) -> None:
 def test_the_pretended_one_computes_gradients_as_a_cpu_does(pretended: str) -> None:
     torch.manual_seed(0)
     network = nn.Sequential(nn.Conv2d(1, 4, 3), nn.GELU(), nn.Flatten(), nn.Linear(64, 2))
-    torch.backends.cudnn.allow_tf32 = False
+    devices.choose(pretended)  # which has all bits from then on
     pixels, slopes = torch.rand(5, 1, 6, 6), []
     for place in ("cpu", pretended):
         network.zero_grad()
@@ -233,11 +237,51 @@ def test_trainings_go_as_on_a_cpu(name: str, gpu: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", sorted(TRAININGS))
-def test_networks_learn_in_half_precision(name: str, pretended: str, tmp_path: Path) -> None:
-    """But for that of DIF, whose correlations of 0.01 need all their bits."""
-    multiplied.clear()
+def test_each_network_learns_in_half_precision_and_is_judged_in_single(
+    name: str, pretended: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """But for DIF's, whose correlations of 0.01 need all their bits."""
+    learned: list[bool] = []
+    judged: set[torch.dtype] = set()
+    fit = training.fit
+
+    def recorded(network: Any, optimiser: Any, batches: Any, loss: Any, check: Any,
+                 *rest: Any, **how: Any) -> training.Run:  # fmt: skip
+        def learn(batch: Any) -> torch.Tensor:
+            multiplied.clear()
+            found: torch.Tensor = loss(batch)
+            learned.append(torch.bfloat16 in multiplied)
+            return found
+
+        def judge() -> training.Figures:
+            multiplied.clear()
+            figures: training.Figures = check()
+            judged.update(multiplied)
+            return figures
+
+        return fit(network, optimiser, batches, learn, judge, *rest, **how)
+
+    monkeypatch.setattr(training, "fit", recorded)
     TRAININGS[name](tmp_path, pretended)
-    assert (torch.bfloat16 in multiplied) == (name != "dif")
+    assert set(learned) == {name != "dif"}
+    assert judged == (set() if name == "dif" else {torch.float32})  # DIF is judged on the CPU
+
+
+def test_pairs_that_judge_lcmem_are_encoded_in_single_precision(
+    pretended: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drawn: list[set[torch.dtype]] = []
+    once = lcmem_fitting.drawn_once
+
+    def recorded(*given: Any) -> Any:
+        multiplied.clear()
+        made = once(*given)
+        drawn.append(set(multiplied))
+        return made
+
+    monkeypatch.setattr(lcmem_training, "drawn_once", recorded)
+    _lcmem(tmp_path, pretended)
+    assert drawn == [set(), {torch.float32}]  # of latents, which are there, and of images
 
 
 def test_a_denoiser_is_that_of_a_cpu(gpu: str) -> None:
@@ -247,41 +291,6 @@ def test_a_denoiser_is_that_of_a_cpu(gpu: str) -> None:
     )
     for name, wanted in here.items():
         assert there[name] == pytest.approx(wanted, abs=0.02)
-
-
-def test_what_learns_in_half_precision_is_judged_in_single(pretended: str) -> None:
-    where = devices.choose(pretended)
-    network = nn.Linear(4, 1).to(where)
-    pixels = torch.rand(8, 4, device=where)
-    seen: dict[str, list[Any]] = {"learning": [], "judging": []}
-
-    def loss() -> torch.Tensor:
-        drawn: torch.Tensor = network(pixels)
-        return drawn.float().square().mean()
-
-    def learn(_: int) -> torch.Tensor:
-        multiplied.clear()
-        found = loss()
-        seen["learning"].append(set(multiplied))
-        return found
-
-    def judge() -> training.Figures:
-        multiplied.clear()
-        figures = {"loss": float(loss())}
-        seen["judging"].append(set(multiplied))
-        return figures
-
-    training.fit(
-        network,
-        torch.optim.AdamW(network.parameters()),
-        lambda rng: [0],
-        learn,
-        judge,
-        training.Plan(epochs=2, patience=2, steps=1),
-        device=where,
-    )
-    assert seen == {"learning": [{torch.bfloat16}] * 2, "judging": [{torch.float32}] * 2}
-    assert network.weight.dtype == torch.float32
 
 
 def test_losses_keep_the_bits_of_cosines(pretended: str) -> None:
@@ -294,6 +303,35 @@ def test_losses_keep_the_bits_of_cosines(pretended: str) -> None:
     with devices.mixed_precision(where):
         found = siamese.nt_xent(first.to(where), second.to(where), 0.07)
     assert float(found) == pytest.approx(float(wanted), rel=1e-5)
+
+
+def test_deepssim_keeps_the_bits_of_embeddings_and_cosines(pretended: str) -> None:
+    where = devices.choose(pretended)
+    torch.manual_seed(0)
+    network = deepssim.Network(deepssim.Architecture("convnext-small-cpu", 1, "layer", 32, 16))
+    with torch.no_grad():
+        maps = network.maps(torch.rand(6, 1, 32, 32))
+        rows = network.head(maps)
+        pairs = Pairs(
+            images=torch.rand(6, 1, 32, 32),
+            one=torch.tensor([0, 2, 4]),
+            other=torch.tensor([1, 3, 5]),
+            photographs=torch.tensor([0, 0, 1, 1, 2, 2]),
+            ssim=torch.tensor([0.9, 0.5, 0.1]),
+            weights=torch.ones(3),
+        )
+        loss = deepssim_training.loss(lambda _: rows, pairs, 0.5)  # type: ignore[arg-type]
+        network.to(where)
+        there = Pairs(*(getattr(pairs, one.name).to(where) for one in dataclasses.fields(pairs)))
+        with devices.mixed_precision(where):
+            found = network.head([one.to(where) for one in maps])
+            again = deepssim_training.loss(
+                lambda _: rows.to(where),  # type: ignore[arg-type]
+                there,
+                0.5,
+            )
+    assert torch.allclose(found.cpu(), rows, atol=1e-6)
+    assert float(again) == pytest.approx(float(loss), rel=1e-6)
 
 
 def test_latents_are_those_of_a_cpu(gpu: str, tmp_path: Path) -> None:

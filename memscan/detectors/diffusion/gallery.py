@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import re
 from dataclasses import dataclass
 from typing import Sequence
 
@@ -19,6 +20,8 @@ from memscan.errors import InputError, OutputError
 from memscan.records import Progress
 
 INDEX = "index.json"
+
+_UNFINISHED = re.compile(r"(index\.json|\d{6,}\.png)\.\d+\.tmp")  # of write_whole
 
 
 @dataclass(frozen=True)
@@ -52,7 +55,7 @@ def read_prompts(path: str) -> list[str]:
 
 def require_new(folder: str) -> None:
     """Raise InputError for a directory that holds more than samples, which would mix with these."""
-    names = parts.names_in(folder)
+    names = _left(folder)
     if names and INDEX not in names:
         raise InputError(f"{folder}: not empty; images go into a directory of their own")
     if os.path.lexists(folder) and not os.path.isdir(folder):
@@ -70,7 +73,7 @@ def draw(
     captions = drawing.captions
     names = [f"{number:06d}.png" for number in range(1, len(captions) + 1)]
     index = _index(model, drawing, names)
-    begun = _is_begun(folder, index)
+    begun = _is_begun(folder, index, names)
     ddim.grid(model.alphas_bar, drawing.steps)
     try:
         os.makedirs(folder, exist_ok=True)
@@ -80,7 +83,7 @@ def draw(
     for start in range(0, len(captions), drawing.batch):
         places = range(start, min(start + drawing.batch, len(captions)))
         paths = [os.path.join(folder, names[place]) for place in places]
-        if begun and all(map(os.path.isfile, paths)):
+        if begun and all(os.path.isfile(path) and os.path.getsize(path) for path in paths):
             continue
         with devices.enough_memory("draw fewer images at a time (--batch)"):
             pixels = sampling.sample(
@@ -107,6 +110,7 @@ def _index(model: LatentDiffusion, drawing: Drawing, names: Sequence[str]) -> by
     """What a directory says of its images: all that they depend on."""
     index = {
         "model": model.fingerprint,
+        "device": model.device.type,
         "steps": drawing.steps,
         "guidance": drawing.guidance,
         "seed": drawing.seed,
@@ -119,26 +123,36 @@ def _index(model: LatentDiffusion, drawing: Drawing, names: Sequence[str]) -> by
     return (json.dumps(index, indent=2) + "\n").encode("ascii")
 
 
-def _is_begun(folder: str, index: bytes) -> bool:
+def _left(folder: str) -> list[str]:
+    """What is in a directory, but for files that a killed run had not finished."""
+    return [name for name in parts.names_in(folder) if not _UNFINISHED.fullmatch(name)]
+
+
+def _is_begun(folder: str, index: bytes, names: Sequence[str]) -> bool:
     """Whether a run with this index began the directory; False for an empty one.
 
     Raises InputError for a directory that holds anything else.
     """
     require_new(folder)
-    if not parts.names_in(folder):
+    left = set(_left(folder))
+    if not left:
         return False
     path = os.path.join(folder, INDEX)
+    own = "images go into a directory of their own"
+    parts.refuse_pipe(path)
     try:
-        if os.path.isfile(path):
-            with open(path, "rb") as file:
-                if file.read(len(index) + 1) == index:
-                    return True
+        with open(path, "rb") as file:
+            if file.read(len(index) + 1) != index:
+                raise InputError(
+                    f"{folder}: not empty, and what is in it was not drawn by the same command, "
+                    f"model and device; {own}"
+                )
     except OSError as error:
         raise InputError(f"{path}: cannot be read: {error.strerror}") from error
-    raise InputError(
-        f"{folder}: not empty, and what is in it was not drawn by the same command and model; "
-        "images go into a directory of their own"
-    )
+    others = sorted(left - {INDEX, *names})
+    if others:
+        raise InputError(f"{os.path.join(folder, others[0])}: is none of the images; {own}")
+    return True
 
 
 def _png(pixels: np.ndarray[tuple[int, ...], np.dtype[np.uint8]]) -> bytes:

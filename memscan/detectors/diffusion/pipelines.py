@@ -40,6 +40,15 @@ MOST_SIDE = 4096
 """The side of the largest images that a model may draw, in pixels."""
 
 _PIXELS_AT_ONCE = 1 << 20
+_SETTINGS = (
+    parts.CONFIG,
+    schedules.CONFIG,
+    clip.VOCABULARY,
+    clip.MERGES,
+    clip.WHOLE,
+    clip.SETTINGS,
+    clip.SPECIAL,
+)  # all that parts read beside weights
 
 
 @dataclass(frozen=True)
@@ -172,9 +181,9 @@ def _settings(folder: str) -> str:
     """A hash of what a model is besides its weights: of its networks, words and noise."""
     found = hashlib.sha256()
     for part in PARTS:
-        for name in parts.names_in(os.path.join(folder, part)):
+        for name in _SETTINGS:
             path = os.path.join(folder, part, name)
-            if os.path.isfile(path) and (name.endswith(".json") or name == clip.MERGES):
+            if os.path.isfile(path):
                 text = parts.read_text(path)
                 found.update(f"{part}/{name} {len(text)}\n{text}".encode())
     return found.hexdigest()

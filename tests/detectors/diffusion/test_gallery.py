@@ -86,8 +86,11 @@ def test_samples_of_something_else_are_not_mixed_with(
         with pytest.raises(InputError, match=r"what is in it was not drawn by the same command"):
             gallery.draw(model, str(tmp_path / place), asked)
     stranger = dataclasses.replace(model, fingerprint="sha256:0")
-    with pytest.raises(InputError, match=r"not drawn by the same command and model"):
+    with pytest.raises(InputError, match=r"not drawn by the same command, model and device"):
         gallery.draw(stranger, str(tmp_path / "one"), drawing)
+    elsewhere = dataclasses.replace(model, device=torch.device("meta"))
+    with pytest.raises(InputError, match=r"not drawn by the same command, model and device"):
+        gallery.draw(elsewhere, str(tmp_path / "one"), drawing)
     (tmp_path / "one/index.json").unlink()
     with pytest.raises(InputError, match="not empty; images go into a directory of their own"):
         gallery.draw(model, str(tmp_path / "one"), drawing)
@@ -105,5 +108,20 @@ def test_samples_of_another_configuration_are_not_mixed_with(
     assert gallery.draw(same, str(tmp_path / "one"), drawing) == []
     change(path / "scheduler/scheduler_config.json", prediction_type="v_prediction")
     other = pipelines.load(str(path), "cpu")
-    with pytest.raises(InputError, match=r"not drawn by the same command and model"):
+    with pytest.raises(InputError, match=r"not drawn by the same command, model and device"):
         gallery.draw(other, str(tmp_path / "one"), drawing)
+
+
+def test_what_a_killed_run_left_is_passed_over_and_nothing_else(
+    model: LatentDiffusion, tmp_path: Path
+) -> None:
+    drawing, folder = gallery.Drawing(["a cat"], 2, steps=2, batch=1), tmp_path / "one"
+    folder.mkdir()
+    (folder / "index.json.4242.tmp").write_bytes(b"{")
+    names = gallery.draw(model, str(folder), drawing)
+    (folder / "000002.png.4242.tmp").write_bytes(b"")
+    (folder / names[0]).write_bytes(b"")  # no image, and not taken for one
+    assert gallery.draw(model, str(folder), drawing) == names[:1]
+    (folder / "holiday.png").write_bytes(b"")
+    with pytest.raises(InputError, match=r"holiday.png: is none of the images"):
+        gallery.draw(model, str(folder), drawing)
