@@ -39,7 +39,6 @@ PARTS: Mapping[str, tuple[str, ...]] = {
 MOST_SIDE = 4096
 """The side of the largest images that a model may draw, in pixels."""
 
-_PIXELS_AT_ONCE = 1 << 20
 _SETTINGS = (
     parts.CONFIG,
     schedules.CONFIG,
@@ -104,7 +103,7 @@ class LatentDiffusion:
         """The scaled latents of images, which are stretched to the model's size; the mode."""
         width, height = self.size
         wanted = Input(width, height, channels=int(self.vae.config.in_channels))
-        at_once = max(1, _PIXELS_AT_ONCE // (width * height))
+        at_once = inputs.at_once(wanted)
         pieces = []
         for start in range(0, len(images), at_once):
             pixels = [_pixels(image, wanted) for image in images[start : start + at_once]]
